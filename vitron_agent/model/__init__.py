@@ -1,0 +1,1 @@
+"""Networks and their weights: encoders, the planner LLM, constrained decoding."""

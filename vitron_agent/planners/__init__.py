@@ -1,0 +1,1 @@
+"""Planners: from a request to a plan."""

@@ -1,0 +1,74 @@
+"""What a planner gets and gives."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from vitron_agent.artifacts import Kind
+from vitron_agent.messages import Handle, Plan, Region
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Medium(_Frozen):
+    """An artifact that the conversation knows by name."""
+
+    handle: Handle
+    kind: Kind
+    artifact: str = ""
+    """Its id, for planners that look at it."""
+
+
+class PastTurn(_Frozen):
+    """An earlier turn that still stands (undone turns are gone): request and what came of it."""
+
+    text: str
+    plan: Plan
+
+
+class Rejection(_Frozen):
+    """A plan for this very request that could not be run, and why."""
+
+    plan: str
+    error: str
+
+
+class PlanRequest(_Frozen):
+    """Everything that a planner may look at.
+
+    Attributes:
+        text: The user's words.
+        media: Known artifacts, oldest first; the newest dozens only.
+        attached: Handles that came with this message.
+        current: What "it" means: the newest or selected picture or clip.
+        regions: What the user drew with this message; the n-th is called ``region-n``.
+        history: Earlier turns, oldest first; the newest few only.
+        next_numbers: Next free number of each handle stem (``image``, ``mask``, ``boxes``, ``video`` …); 1 if absent.
+        rejections: Earlier tries at this request, oldest first.
+    """
+
+    text: str
+    media: tuple[Medium, ...] = ()
+    attached: tuple[Handle, ...] = ()
+    current: Handle | None = None
+    regions: tuple[Region, ...] = ()
+    history: tuple[PastTurn, ...] = ()
+    next_numbers: tuple[tuple[str, int], ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """From a request to a plan. Constructing it is cheap; weights load at first use."""
+
+    name: str
+
+    def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
+        """Plans; blocking. ``on_token`` receives the text as it is written.
+
+        Raises:
+            InvocationError: What it wrote is not a plan; it is asked again with the message.
+        """

@@ -1,0 +1,1 @@
+"""Backends of the embedded profile: CPU, weights from ordinary package indexes."""

@@ -1,0 +1,125 @@
+"""What every expert is: a module's typed tool, and the backend that does the work.
+
+An :class:`Expert` takes a :class:`Job` (an invocation with its inputs) and gives an :class:`Outcome` (arrays, not yet
+stored). It holds the module's promises; a :class:`Backend` is one implementation behind it. The graph stores and
+verifies what comes out, so an expert never writes artifacts, and nothing unverified becomes anybody's input.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitron_agent.artifacts import ArtifactRef, ArtifactStore, Boxes, Kind
+from vitron_agent.messages import Channels, Finding, Invocation, Module, Operation, Role
+
+ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+"""(H, W, 3) RGB or (H, W, 4) RGBA with straight alpha; full range of its dtype."""
+MaskArray: TypeAlias = NDArray[np.bool_]
+"""(H, W), True = selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One sign of life from a running expert: step ``step`` of ``of`` within ``stage``."""
+
+    stage: str
+    step: int = 0
+    of: int = 0
+    preview: str | None = None
+    """Artifact id of a small picture, where there is one."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """An invocation with everything that its expert may look at.
+
+    Attributes:
+        invocation: What is asked.
+        inputs: The artifact of each named input.
+        store: Where inputs are read from.
+        signal: v_s [n_s, d] and v_p [n_p, d] as ``shared`` and ``private``; None without a signal.
+        channels: Which halves of the message the expert may use.
+        seed: For everything random.
+        report: Receives progress.
+        cancelled: True once the turn was cancelled; long work asks at least twice a second and raises TurnCancelled.
+    """
+
+    invocation: Invocation
+    inputs: Mapping[Role, ArtifactRef]
+    store: ArtifactStore
+    signal: Mapping[str, NDArray[np.float16]] | None = None
+    channels: Channels = "hybrid"
+    seed: int = 0
+    report: Callable[[Progress], None] = field(default=lambda progress: None)
+    cancelled: Callable[[], bool] = field(default=lambda: False)
+
+    def image(self, role: Role = Role.BASE) -> ImageArray:
+        """The decoded picture of an input, read-only."""
+        return self.store.image(self.inputs[role])
+
+    @cached_property
+    def mask(self) -> MaskArray | None:
+        """The mask input, or None."""
+        ref = self.inputs.get(Role.MASK)
+        return None if ref is None else self.store.mask(ref)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """One output before it is stored: ``value`` is an array, or :class:`Boxes` for kind ``boxes``.
+
+    The main output comes first. Slot ``area`` (kind ``mask``) declares which pixels an edit was allowed to change,
+    feather included; without it the whole picture was. It gets no handle.
+    """
+
+    slot: str
+    kind: Kind
+    value: ImageArray | MaskArray | Boxes
+    icc: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an expert reached. ``not_found`` and ``unchanged`` are honest ends, not errors, and have no outputs."""
+
+    status: Literal["done", "not_found", "unchanged"] = "done"
+    outputs: tuple[Produced, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One implementation of a module. Constructing it is cheap; weights load at first use."""
+
+    name: str
+    """``embedded``, ``hub``, ``remote`` or the user's own."""
+    version: str
+    operations: frozenset[Operation]
+    consumes_signals: bool
+
+    def refuse(self, invocation: Invocation) -> str | None:
+        """Why this backend cannot do this very invocation, as a sentence that names the profile that can; or None.
+
+        Called while the plan is validated, before anything runs; looks at the message only, never at pixels.
+        """
+
+
+@runtime_checkable
+class Expert(Protocol):
+    """The typed tool of one module."""
+
+    module: Module
+    backend: Backend
+
+    def run(self, job: Job) -> Outcome:
+        """Does the work; blocking.
+
+        Raises:
+            ExpertError: It failed for good.
+            TurnCancelled: The turn was cancelled while it ran.
+        """
