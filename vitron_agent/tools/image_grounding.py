@@ -1,0 +1,99 @@
+"""Module H: where the things are that a phrase names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from vitron_agent.artifacts import Boxes
+from vitron_agent.messages import Finding, Module, Role
+from vitron_agent.tools.base import Backend, ImageArray, Job, Outcome, Produced, Progress
+
+
+def ignore_progress(progress: Progress) -> None:
+    """Receives progress and drops it."""
+
+
+def never_cancelled() -> bool:
+    """Says that nobody stopped the turn."""
+    return False
+
+
+@dataclass(frozen=True)
+class Detections:
+    """All instances that a phrase means, best first; none found is an answer, not an error.
+
+    Attributes:
+        findings: One per instance, each with its box; the fact ``point`` is a spot on the thing itself
+            (``"0.512 0.334"``, x and y in [0, 1]), which the middle of a box need not be.
+        notes: Sentences for the user: which relation was used ("cow: searched as ox"), nearest known words.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class GroundingBackend(Backend, Protocol):
+    """Finds things by name."""
+
+    def detect(
+        self,
+        image: ImageArray,
+        phrase: str,
+        *,
+        image_id: str,
+        reference: ImageArray | None = None,
+        reference_id: str = "",
+        report: Callable[[Progress], None] = ignore_progress,
+        cancelled: Callable[[], bool] = never_cancelled,
+    ) -> Detections:
+        """Finds every instance of ``phrase``.
+
+        Args:
+            image: (H, W, 3|4), RGB or RGBA, uint8 or uint16.
+            phrase: A noun phrase, such as ``second dog from the left``; may be empty with a ``reference``.
+            image_id: Artifact id of ``image``; features are cached under it.
+            reference: A picture of the thing that is meant.
+            reference_id: Its artifact id.
+            report: Receives progress.
+            cancelled: Asked now and then.
+
+        Raises:
+            TurnCancelled: ``cancelled`` said so.
+            WeightsError: The weights are missing or damaged.
+        """
+
+
+class ImageGroundingExpert:
+    """The typed tool of module H."""
+
+    module = Module.IMAGE_GROUNDING
+
+    def __init__(self, backend: GroundingBackend) -> None:
+        """Takes the backend that does the work."""
+        self.backend = backend
+
+    def run(self, job: Job) -> Outcome:
+        """Gives one boxes artifact with all instances, or ``not_found``."""
+        image = job.image()
+        reference = job.inputs.get(Role.REFERENCE)
+        found = self.backend.detect(
+            image,
+            job.invocation.target,
+            image_id=job.inputs[Role.BASE].id,
+            reference=None if reference is None else job.store.image(reference),
+            reference_id="" if reference is None else reference.id,
+            report=job.report,
+            cancelled=job.cancelled,
+        )
+        if not found.findings:
+            return Outcome(status="not_found", notes=found.notes)
+        height, width = image.shape[:2]
+        boxes = Boxes(
+            boxes=tuple(finding.box for finding in found.findings if finding.box is not None),
+            labels=tuple(finding.label for finding in found.findings),
+            scores=tuple(finding.score for finding in found.findings),
+            width=width,
+            height=height,
+        )
+        return Outcome(outputs=(Produced("boxes", "boxes", boxes),), findings=found.findings, notes=found.notes)
