@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from vitron_agent.artifacts import ArtifactRef
+from vitron_agent.artifacts import ArtifactRef, Kind
 
 Box: TypeAlias = tuple[float, float, float, float]
 """(x_left, y_top, x_right, y_bottom), each in [0, 1] of the source's width or height; origin top left."""
@@ -19,6 +19,8 @@ Point: TypeAlias = tuple[float, float]
 """(x, y), each in [0, 1] of the source's width or height; origin top left."""
 Handle: TypeAlias = str
 """The name of an artifact in a conversation: ``image-1``, ``mask-2``."""
+Phrase: TypeAlias = Annotated[str, AfterValidator(str.strip)]
+"""Words of a target or a value, without surrounding white space; empty where there are none."""
 Channels: TypeAlias = Literal["text", "signal", "hybrid"]
 """Which halves of the message an expert may read (paper, Figure 4)."""
 
@@ -115,15 +117,25 @@ class Region(_Frozen):
 
     @classmethod
     def box(
-        cls, x_left: float, y_top: float, x_right: float, y_bottom: float, *,
-        source: Handle | None = None, frames: tuple[int, int] | None = None,
+        cls,
+        x_left: float,
+        y_top: float,
+        x_right: float,
+        y_bottom: float,
+        *,
+        source: Handle | None = None,
+        frames: tuple[int, int] | None = None,
     ) -> Self:
         """A rectangle; raises ValidationError (a ValueError) unless x_left < x_right and y_top < y_bottom."""
         return cls(kind="box", coordinates=((x_left, y_top), (x_right, y_bottom)), source=source, frames=frames)
 
     @classmethod
     def points(
-        cls, points: Iterable[Point], *, labels: Sequence[bool] = (), source: Handle | None = None,
+        cls,
+        points: Iterable[Point],
+        *,
+        labels: Sequence[bool] = (),
+        source: Handle | None = None,
         frames: tuple[int, int] | None = None,
     ) -> Self:
         """Clicks on the thing (or beside it, where the label is False)."""
@@ -138,16 +150,18 @@ class Region(_Frozen):
 
     @classmethod
     def scribble(
-        cls, stroke: Iterable[Point], *, width: float = 0.02, source: Handle | None = None,
+        cls,
+        stroke: Iterable[Point],
+        *,
+        width: float = 0.02,
+        source: Handle | None = None,
         frames: tuple[int, int] | None = None,
     ) -> Self:
         """A free stroke on the thing."""
         return cls(kind="scribble", coordinates=tuple(stroke), width=width, source=source, frames=frames)
 
     @classmethod
-    def mask(
-        cls, artifact: str, *, source: Handle | None = None, frames: tuple[int, int] | None = None
-    ) -> Self:
+    def mask(cls, artifact: str, *, source: Handle | None = None, frames: tuple[int, int] | None = None) -> Self:
         """A mask artifact of the size of its source, by artifact id."""
         return cls(kind="mask", artifact=artifact, source=source, frames=frames)
 
@@ -208,8 +222,8 @@ class _InvocationBase(_Frozen):
     schema_version: Literal[1] = 1
     id: str = ""
     """Unique and stable: a replay of the same plan gives the same id. Empty until validated."""
-    target: str = ""
-    value: str = ""
+    target: Phrase = ""
+    value: Phrase = ""
     inputs: tuple[Input, ...] = ()
     regions: tuple[Region, ...] = ()
     output: Handle | None = None
@@ -318,6 +332,44 @@ OPERATIONS: dict[Module, tuple[Operation, ...]] = {
     module: get_args(kind.model_fields["operation"].annotation) for module, kind in INVOCATION_TYPES.items()
 }
 _adapter: TypeAdapter[Invocation] = TypeAdapter(Invocation)
+
+VIDEO_MODULES = frozenset({Module.VIDEO_SEGMENTATION, Module.VIDEO_EDITING})
+"""Modules whose base is a clip; the other modules with a base take a picture."""
+
+
+def input_kinds(module: Module, role: Role) -> frozenset[Kind]:
+    """The kinds of artifact that a module takes in a role."""
+    video = module in VIDEO_MODULES
+    if module is Module.CONVERSATION:
+        return frozenset({"image", "video", "mask", "masks", "boxes", "partition"})
+    if role is Role.BASE:
+        return frozenset({"video"}) if video else frozenset({"image"})
+    if role is Role.MASK:
+        return frozenset({"mask", "masks"}) if video else frozenset({"mask"})
+    return frozenset({"image", "video"}) if video else frozenset({"image"})
+
+
+def needs_base(module: Module) -> bool:
+    """True for modules that work on something that exists."""
+    return Role.BASE in INVOCATION_TYPES[module].takes and module is not Module.CONVERSATION
+
+
+def output_kind(invocation: "Invocation") -> Kind | None:
+    """The kind of an invocation's main output, which also names its handle; None for moves in the conversation."""
+    if invocation.module is Module.IMAGE_SEGMENTATION:
+        return "partition" if invocation.target.lower() == "everything" else "mask"
+    return _OUTPUT_KINDS.get(invocation.module)
+
+
+_OUTPUT_KINDS: dict[Module, Kind] = {
+    Module.IMAGE_GENERATION: "image",
+    Module.IMAGE_EDITING: "image",
+    Module.IMAGE_GROUNDING: "boxes",
+    Module.VIDEO_GENERATION: "video",
+    Module.VIDEO_EDITING: "video",
+    Module.IMAGE_TO_VIDEO: "video",
+    Module.VIDEO_SEGMENTATION: "masks",
+}
 
 
 def make_invocation(module: Module, operation: Operation, **fields: Any) -> Invocation:
