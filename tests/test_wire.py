@@ -9,7 +9,6 @@ from vitron_agent.errors import UnknownTargetError, WireSyntaxError
 from vitron_agent.messages import Input, Module, Operation, Plan, Region, Role, make_invocation
 from vitron_agent.wire import complete, read_plan, write_plan, write_region
 
-
 DRAWN = (
     Region.scribble([(0.1, 0.1), (0.3, 0.4)], source="image-1"),
     Region.points([(0.5, 0.5)], labels=[True]),

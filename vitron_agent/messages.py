@@ -43,7 +43,7 @@ class Module(StrEnum):
     CONVERSATION = "conversation"
 
     @property
-    def title(self) -> str:
+    def wire_name(self) -> str:
         """The name on the wire: ``Image Segmentation``."""
         return self.value.replace("_", " ").title()
 

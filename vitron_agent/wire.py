@@ -51,7 +51,9 @@ LETTERS = {
 }
 """A-G are the letters of the released VITRON; H is ours."""
 
-_NAMES = {module.title.lower(): module for module in Module} | {key.lower(): value for key, value in LETTERS.items()}
+_NAMES = {module.wire_name.lower(): module for module in Module} | {
+    key.lower(): value for key, value in LETTERS.items()
+}
 _FOREIGN_OPERATIONS: dict[str, tuple[Operation, ...]] = {
     "segmentation": (Operation.SEGMENT, Operation.TRACK),
     "segment": (Operation.TRACK,),
@@ -89,7 +91,7 @@ def write_invocation(invocation: Invocation) -> str:
     target = f": {_escape(invocation.target)}" if invocation.target else ""
     value = f" => {_escape(invocation.value)}" if invocation.value else ""
     parts = [
-        f"<Module>{invocation.module.title}</Module>",
+        f"<Module>{invocation.module.wire_name}</Module>",
         f"<Instruction>{invocation.operation.value}{target}{value}</Instruction>",
     ]
     if invocation.regions:
@@ -266,7 +268,7 @@ def _module(name: str) -> Module:
     try:
         return _NAMES[re.sub(r"[\s_]+", " ", name).lower()]
     except KeyError:
-        known = ", ".join(module.title for module in Module)
+        known = ", ".join(module.wire_name for module in Module)
         raise WireSyntaxError(f"unknown module {name!r}; the modules are {known}") from None
 
 
@@ -277,7 +279,7 @@ def _operation(module: Module, name: str) -> Operation:
     for operation in _FOREIGN_OPERATIONS.get(name, ()):
         if operation in allowed:
             return operation
-    raise WireSyntaxError(f"{module.title} has no operation {name!r}; it has {', '.join(allowed)}")
+    raise WireSyntaxError(f"{module.wire_name} has no operation {name!r}; it has {', '.join(allowed)}")
 
 
 def _read_invocation(
@@ -306,7 +308,7 @@ def _read_invocation(
             output=output,
         )
     except ValidationError as error:
-        raise WireSyntaxError(f"{module.title}: {error.errors()[0]['msg']}") from error
+        raise WireSyntaxError(f"{module.wire_name}: {error.errors()[0]['msg']}") from error
 
 
 def _read_inputs(text: str) -> Iterator[Input]:
