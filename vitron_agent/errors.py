@@ -6,7 +6,8 @@ VitronError
 │   │   ├── MediaLimitError      it exceeds a limit; names the limit and its setting
 │   │   ├── MediaFormatError     it is not (or not completely) a medium of an allowed format
 │   │   └── MediaSourceError     its path or address may not be read
-│   └── UnknownThreadError   no such thread, turn or handle
+│   ├── UnknownThreadError   no such thread, turn or handle
+│   └── TurnOpenError        the thread's last turn did not end: resume it, or abandon it
 ├── ConfigError              settings, installation or weights are wrong; names the fix
 │   └── WeightsError         weights are missing or damaged; names the command that fetches them
 ├── InvocationError          the planner's fault: fed back to the planner, at most twice
@@ -21,6 +22,8 @@ VitronError
 │   └── ExpertTimeout            it ran longer than it may
 ├── ArtifactError            the store cannot give or keep an artifact
 ├── PersistenceError         the database cannot be read or written
+│   ├── ThreadBusyError          another writer's turn is running on the thread; try again later
+│   └── TurnLostError            somebody else took the turn over; stop working on it
 └── TurnCancelled            the user stopped the turn
 """
 
@@ -51,6 +54,10 @@ class MediaSourceError(MediaError):
 
 class UnknownThreadError(UsageError):
     """No such thread, turn or handle."""
+
+
+class TurnOpenError(UsageError):
+    """The thread's last turn was interrupted or waits for a decision; the message says how to go on."""
 
 
 class ConfigError(VitronError):
@@ -107,6 +114,14 @@ class ArtifactError(VitronError):
 
 class PersistenceError(VitronError):
     """The conversation database cannot be read or written."""
+
+
+class ThreadBusyError(PersistenceError):
+    """Another writer's turn is still running on the thread; try again later."""
+
+
+class TurnLostError(PersistenceError):
+    """Somebody else took the turn over; whoever gets this stops working on it."""
 
 
 class TurnCancelled(VitronError):
