@@ -82,7 +82,7 @@ def base_folder(cache: Path, source: Source = SMOLLM2) -> Path:
 
 
 def pull_base(
-    cache: Path, *, from_file: Path | None = None, report: Report = lambda line: None, source: Source = SMOLLM2
+    cache: Path, *, from_file: Path | None = None, report: Report = lambda _: None, source: Source = SMOLLM2
 ) -> Path:
     """Fetches, checks and converts the base weights, unless they are there; two processes may call it at once.
 
