@@ -4,12 +4,21 @@ All methods are synchronous, open their own short transaction, and may be called
 use ``asyncio.to_thread``.
 """
 
+import contextlib
+import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from vitron_agent.artifacts import ArtifactRef, ArtifactStore, Kind
+from sqlalchemy import func, select, update
+
+from vitron_agent.artifacts import HANDLE_STEMS, ArtifactRef, ArtifactStore, Kind
+from vitron_agent.errors import ThreadBusyError, UnknownThreadError
+from vitron_agent.memory import deletion, ledger, lifecycle, moves, queries
+from vitron_agent.memory.database import Database
+from vitron_agent.memory.leases import Heartbeat
+from vitron_agent.memory.models import MAX_THREAD_LENGTH, Thread, Turn
 from vitron_agent.memory.views import (
     EndStatus,
     NamedArtifact,
@@ -20,6 +29,9 @@ from vitron_agent.memory.views import (
     TurnView,
 )
 from vitron_agent.messages import Handle, Invocation, InvocationResult, Plan, Region
+
+_MEDIA_TURNS = 64
+"""How many turns back recall() looks for media."""
 
 
 class Repository:
@@ -38,10 +50,21 @@ class Repository:
 
     def __init__(
         self, url: str, store: ArtifactStore, *, lease_seconds: float = 30.0, busy_seconds: float = 30.0
-    ) -> None: ...
+    ) -> None:
+        self._database = Database(url, busy_seconds)
+        self._backing = ledger.Backing(self._database, store, lease_seconds)
+        self._busy_seconds = busy_seconds
+        self._heartbeat = Heartbeat(self._database, lease_seconds)
 
     def close(self) -> None:
         """Stops the sign of life and closes all connections; running turns become interrupted."""
+        held = self._heartbeat.stop()
+        if held:
+            with self._database.write() as session:
+                session.execute(
+                    update(Turn).where(Turn.owner.in_(held), Turn.status == "running").values(owner=None, lease_until=0)
+                )
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +99,14 @@ class Repository:
             TurnOpenError: The last turn was interrupted or waits for a decision: resume it, or abandon it.
             UnknownThreadError: An attached handle is unknown.
         """
+        lifecycle.check_name(thread)
+        wait = self._busy_seconds if wait_seconds is None else wait_seconds
+
+        def attempt() -> RunningTurn:
+            with self._database.write() as session:
+                return lifecycle.begin(session, self._backing, thread, text, attachments, regions, abandon=abandon)
+
+        return self._hold(lifecycle.retry(wait, attempt))
 
     def resume_turn(self, thread: str, *, wait_seconds: float | None = None) -> RunningTurn:
         """Takes over the thread's open turn, whose process died or which waits for a decision.
@@ -87,12 +118,31 @@ class Repository:
             ThreadBusyError: Its holder is alive and did not end it within the wait.
             UnknownThreadError: No such thread, or it has no open turn.
         """
+        # A holder on another machine is known to be dead only when its lease has run out.
+        wait = max(self._busy_seconds, self._backing.lease_seconds + 1) if wait_seconds is None else wait_seconds
+
+        def attempt() -> RunningTurn:
+            with self._database.write() as session:
+                return lifecycle.resume(session, self._backing, thread)
+
+        return self._hold(lifecycle.retry(wait, attempt))
 
     def open_turn(self, thread: str) -> OpenTurn | None:
         """The thread's open turn, or None."""
+        with self._database.read() as session:
+            turn = queries.get_open_turn(session, thread)
+            if turn is None:
+                return None
+            interrupted = not lifecycle.is_worked_on(session, turn)
+            return OpenTurn(number=turn.number, status=turn.status, interrupted=interrupted)
 
     def attach(self, turn: RunningTurn, attachments: Sequence[ArtifactRef | Handle]) -> tuple[Handle, ...]:
         """Attaches media after the turn began; a replay returns the handles of the first call."""
+        with self._database.write() as session:
+            row = ledger.guard(session, self._backing, turn)
+            if row.attached:
+                return tuple(row.attached)
+            return lifecycle.attach(session, self._backing, row, attachments)
 
     def record_plan(self, turn: RunningTurn, plan: Plan) -> None:
         """Stores the accepted plan, reserves its output handles and keeps its signals from garbage collection.
@@ -100,15 +150,38 @@ class Repository:
         Raises:
             UsageError: An output handle belongs to an earlier turn.
         """
+        with self._database.write() as session:
+            row = ledger.guard(session, self._backing, turn)
+            ledger.reserve(session, row, plan)
+            ledger.keep_signals(session, self._backing, row, plan)
+            row.plan = plan.model_dump(mode="json")
 
     def pause_turn(self, turn: RunningTurn) -> None:
         """Ends the work on a turn that needs a decision (status ``needs_approval``); resume_turn goes on."""
+        with self._database.write() as session:
+            row = ledger.guard(session, self._backing, turn)
+            row.status, row.owner, row.lease_until = "needs_approval", None, 0.0
+        self._heartbeat.drop(turn.owner)
 
     def release_turn(self, turn: RunningTurn) -> None:
         """Gives the turn up unfinished: it is interrupted from now on. For ``finally``; harmless on an ended turn."""
+        self._heartbeat.drop(turn.owner)
+        with self._database.write() as session:
+            session.execute(
+                update(Turn)
+                .where(Turn.id == turn.id, Turn.owner == turn.owner, Turn.status == "running")
+                .values(owner=None, lease_until=0.0)
+            )
 
     def finish_turn(self, turn: RunningTurn, status: EndStatus, reply: str) -> TurnView:
         """Ends the turn and makes it the thread's newest."""
+        with self._database.write() as session:
+            row = ledger.guard(session, self._backing, turn)
+            lifecycle.end(session, row, status, reply)
+            session.flush()
+            view = queries.turn_views(session, [row], standing={row.id})[0]
+        self._heartbeat.drop(turn.owner)
+        return view
 
     # -- ledger --------------------------------------------------------------------------------------------------
 
@@ -123,6 +196,9 @@ class Repository:
         Returns:
             The stored result where it ran before (don't run it again), or None: run it, then finish_invocation.
         """
+        with self._database.write() as session:
+            ledger.guard(session, self._backing, turn)
+            return ledger.claim(session, turn, invocation, position)
 
     def finish_invocation(self, turn: RunningTurn, result: InvocationResult) -> InvocationResult:
         """Stores a result with its artifacts, handles and lineage in one transaction.
@@ -134,14 +210,46 @@ class Repository:
             ArtifactError: An output's bytes are not in the store.
             UsageError: It was not claimed, or an output handle is taken.
         """
+        with self._database.write() as session:
+            row = ledger.guard(session, self._backing, turn)
+            stored = ledger.find(session, turn, result.invocation.id)
+            if stored is None:
+                ledger.finish(session, self._backing, row, result)
+            return stored or result
 
     def allot(self, turn: RunningTurn, kinds: Sequence[Kind]) -> tuple[Handle, ...]:
         """New handles for outputs that the plan did not name; a handle is never given twice."""
+        with self._database.write() as session:
+            row = ledger.guard(session, self._backing, turn)
+            stems = [HANDLE_STEMS[kind] for kind in kinds]
+            return tuple(f"{stem}-{ledger.allot(session, row.thread_id, stem)}" for stem in stems)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def recall(self, thread: str, *, num_turns: int = 8, num_media: int = 48) -> Recollection:
         """What a planner may look at, as seen from the open turn, or else from the newest; empty for a new thread."""
+        with self._database.read() as session:
+            row = session.get(Thread, thread)
+            if row is None:
+                return Recollection(turns=(), media=(), attached=(), current=None, next_numbers=())
+            open_turn = queries.get_open_turn(session, thread)
+            newest = session.get(Turn, row.head_id) if open_turn is None else open_turn
+            point = None if newest is None else newest.id
+            past = queries.chain(open_turn.parent_id if open_turn else point, length=num_turns)
+            rows = session.scalars(select(Turn).join(past, past.c.id == Turn.id).order_by(Turn.number)).all()
+            media = queries.named_artifacts(session, queries.chain(point, length=_MEDIA_TURNS), limit=num_media)
+            attached = tuple(open_turn.attached) if open_turn else ()
+            current = newest.current if newest else None
+            missing = {*attached, *([current] if current else [])} - {item.handle for item in media}
+            if missing:
+                media = queries.named_artifacts(session, queries.chain(point), queries.is_handle(missing)) + media
+            return Recollection(
+                turns=queries.turn_views(session, rows, standing={turn.id for turn in rows}),
+                media=media,
+                attached=attached,
+                current=current,
+                next_numbers=queries.next_numbers(session, thread),
+            )
 
     def resolve(self, thread: str, handles: Sequence[Handle]) -> dict[Handle, ArtifactRef]:
         """The artifacts behind visible handles.
@@ -149,6 +257,9 @@ class Repository:
         Raises:
             UnknownThreadError: A handle is unknown, or was undone.
         """
+        with self._database.read() as session:
+            found = queries.visible(session, queries.get_thread(session, thread), handles)
+            return {handle: found[handle].ref for handle in handles}
 
     def history(self, thread: str, *, limit: int | None = None) -> tuple[TurnView, ...]:
         """All turns, or the newest ``limit``, oldest first; undone ones are marked; a fork's past comes first.
@@ -156,12 +267,39 @@ class Repository:
         Raises:
             UnknownThreadError: No such thread.
         """
+        with self._database.read() as session:
+            row = queries.get_thread(session, thread)
+            past = queries.chain(row.base_id, length=limit)
+            inherited = select(past.c.id).join(Turn, Turn.id == past.c.id)
+            newest = session.scalars(
+                select(Turn)
+                .where((Turn.thread_id == thread) | Turn.id.in_(inherited))
+                .order_by(Turn.number.desc())
+                .limit(limit)
+            ).all()
+            if not newest:
+                return ()
+            line = queries.chain(queries.viewpoint(session, row), down_to=newest[-1].number)
+            return queries.turn_views(session, newest[::-1], standing=set(session.scalars(select(line.c.id))))
 
     def artifacts(self, thread: str) -> tuple[NamedArtifact, ...]:
         """All visible artifacts, oldest first; for searches."""
+        with self._database.read() as session:
+            row = queries.get_thread(session, thread)
+            return queries.named_artifacts(session, queries.chain(queries.viewpoint(session, row)))
 
     def threads(self) -> tuple[ThreadView, ...]:
         """All conversations, the last used first."""
+        with self._database.read() as session:
+            rows = session.execute(
+                select(Thread, func.count(Turn.id))
+                .outerjoin(Turn, Turn.thread_id == Thread.id)
+                .group_by(Thread.id)
+                .order_by(Thread.updated.desc(), Thread.id)
+            )
+            return tuple(
+                ThreadView(id=row.id, turns=count, created=row.created, updated=row.updated) for row, count in rows
+            )
 
     # -- moving about --------------------------------------------------------------------------------------------
 
@@ -181,6 +319,10 @@ class Repository:
             UsageError: Fewer turns stand; the message says how many.
             TurnOpenError: Another turn is open.
         """
+        with self._database.write() as session:
+            if within is None:
+                return moves.undo(session, thread, turns)
+            return moves.undo_within(session, ledger.guard(session, self._backing, within), turns)
 
     def select(self, thread: str, handle: Handle, *, within: RunningTurn | None = None, position: int = 0) -> None:
         """Makes a visible picture or clip current ("use the second one"); undoing the turn takes it back.
@@ -191,6 +333,11 @@ class Repository:
             within: The running turn that does it.
             position: That invocation's place in the turn; a later invocation's output overrides the choice.
         """
+        with self._database.write() as session:
+            if within is None:
+                moves.select(session, thread, handle)
+            else:
+                moves.select_within(session, ledger.guard(session, self._backing, within), handle, position)
 
     def fork(self, thread: str, turn: int | None = None, *, name: str | None = None) -> str:
         """A new thread that sees the past up to a turn (None = all that stands), with its handles and their counters.
@@ -202,6 +349,9 @@ class Repository:
             UnknownThreadError: No such thread or turn, or the turn is open.
             UsageError: ``name`` is taken.
         """
+        made_up = f"{thread[: MAX_THREAD_LENGTH - 9]}-{uuid.uuid4().hex[:8]}"
+        with self._database.write() as session:
+            return moves.fork(session, thread, turn, lifecycle.check_name(made_up if name is None else name))
 
     # -- deleting ------------------------------------------------------------------------------------------------
 
@@ -211,9 +361,24 @@ class Repository:
         Raises:
             ThreadBusyError: A turn of it is running.
         """
+        with self._database.write() as session:
+            row = queries.get_thread(session, thread, lock=True)
+            turn = queries.get_open_turn(session, thread)
+            if turn is not None:
+                lifecycle.require_left_alone(session, turn)
+            deletion.delete_thread(session, row)
 
     def delete_older(self, age: timedelta) -> tuple[str, ...]:
         """Deletes threads not used for ``age`` (open turns that somebody works on are left); returns their names."""
+        cutoff = datetime.now(UTC) - age
+        with self._database.read() as session:
+            old = session.scalars(select(Thread.id).where(Thread.updated < cutoff).order_by(Thread.updated)).all()
+        deleted = []
+        for thread in old:
+            with contextlib.suppress(ThreadBusyError, UnknownThreadError):
+                self.delete_thread(thread)
+                deleted.append(thread)
+        return tuple(deleted)
 
     def collect_garbage(self, grace: timedelta = timedelta(days=1)) -> tuple[str, ...]:
         """Deletes artifacts that no row names and that are older than ``grace``; returns their ids.
@@ -221,3 +386,8 @@ class Repository:
         Safe beside writers: bytes are stored before their row, which ``grace`` covers; and a row is refused
         (ArtifactError) should its bytes have gone in between.
         """
+        return deletion.collect(self._backing, grace)
+
+    def _hold(self, turn: RunningTurn) -> RunningTurn:
+        self._heartbeat.hold(turn.owner)
+        return turn

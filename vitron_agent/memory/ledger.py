@@ -1,0 +1,248 @@
+"""What a running turn writes: results, artifacts, handles. Each function works within the caller's transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from vitron_agent.artifacts import HANDLE_STEMS, ArtifactRef, ArtifactStore
+from vitron_agent.errors import ArtifactError, TurnLostError, UsageError
+from vitron_agent.memory.database import Database, now_seconds
+from vitron_agent.memory.models import Artifact, Base, Counter, HandleRow, LedgerEntry, Lineage, Pin, Signal, Turn
+from vitron_agent.memory.queries import artifact_values, read_result, split_handle
+from vitron_agent.memory.views import RunningTurn
+from vitron_agent.messages import Handle, Invocation, InvocationResult, Plan, Region
+
+PICTURES_AND_CLIPS = frozenset({"image", "video", "masks"})
+"""Kinds that can be ``current``; only images and videos become so by themselves."""
+ATTACHED = -1
+"""Position of what came with the request, before all invocations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What a repository stands on."""
+
+    database: Database
+    store: ArtifactStore
+    lease_seconds: float
+
+
+def guard(session: Session, backing: Backing, turn: RunningTurn) -> Turn:
+    """Locks and returns the turn's row, and renews its lease; raises TurnLostError where it is no longer held."""
+    held = session.execute(
+        update(Turn)
+        .where(Turn.id == turn.id, Turn.owner == turn.owner, Turn.status == "running")
+        .values(lease_until=now_seconds() + backing.lease_seconds)
+        .returning(Turn.id)
+    ).scalar()
+    if held is None:
+        raise TurnLostError(
+            f"turn {turn.number} of thread {turn.thread!r} ended, was released or was taken over by resume; "
+            "stop working on it"
+        )
+    return session.get_one(Turn, turn.id)
+
+
+def claim(session: Session, turn: RunningTurn, invocation: Invocation, position: int) -> InvocationResult | None:
+    """See Repository.claim_invocation."""
+    if not invocation.id:
+        raise UsageError("an invocation needs an id before it is claimed; validation gives it one")
+    entry = _entry(session, turn, invocation.id)
+    values = invocation.model_dump(mode="json")
+    if entry is None:
+        session.add(
+            LedgerEntry(
+                turn_id=turn.id, id=invocation.id, position=position, invocation=values, claims=1, claimed=_now()
+            )
+        )
+        return None
+    if entry.status is None:
+        entry.claims += 1
+        entry.claimed, entry.position, entry.invocation = _now(), position, values
+        return None
+    result = read_result(entry)
+    if result.invocation != invocation:
+        raise UsageError(f"invocation id {invocation.id!r} was used for another invocation of this turn")
+    return result
+
+
+def finish(session: Session, backing: Backing, row: Turn, result: InvocationResult) -> None:
+    """Writes the result of a claimed invocation, its artifacts, handles and lineage."""
+    entry = session.execute(
+        select(LedgerEntry).where(LedgerEntry.turn_id == row.id, LedgerEntry.id == result.invocation.id)
+    ).scalar_one()
+    entry.status = result.status
+    entry.invocation = result.invocation.model_dump(mode="json")
+    entry.result = result.model_dump(mode="json", exclude={"invocation"})
+    entry.finished = _now()
+    keys = put_artifacts(session, backing, [output.ref for output in result.outputs])
+    for ordinal, output in enumerate(result.outputs):
+        key = keys[output.ref.id, output.ref.kind]
+        session.add(Lineage(invocation_pk=entry.pk, ordinal=ordinal, slot=output.slot, artifact_pk=key))
+        if output.handle is None:
+            continue
+        stem, number = _new_name(session, row.thread_id, output.handle, output.ref)
+        session.add(
+            HandleRow(
+                thread_id=row.thread_id, stem=stem, number=number, turn_id=row.id, artifact_pk=key,
+                invocation_pk=entry.pk, position=entry.position, ordinal=ordinal, slot=output.slot,
+            )
+        )  # fmt: skip
+        session.flush()
+    picture = next((o.handle for o in result.outputs if o.handle and o.ref.kind in ("image", "video")), None)
+    if picture is not None:
+        set_current(row, picture, entry.position)
+
+
+def find(session: Session, turn: RunningTurn, invocation_id: str) -> InvocationResult | None:
+    """The stored result of a claimed invocation, or None while it is unfinished.
+
+    Raises:
+        UsageError: It was not claimed.
+    """
+    entry = _entry(session, turn, invocation_id)
+    if entry is None:
+        raise UsageError(f"invocation {invocation_id!r} was not claimed in turn {turn.number}; claim it before running")
+    return None if entry.status is None else read_result(entry)
+
+
+def attach(
+    session: Session, backing: Backing, row: Turn, attachments: Sequence[ArtifactRef | Handle]
+) -> tuple[Handle, ...]:
+    """Names new artifacts and notes all handles on the turn's row; known handles must have been checked."""
+    refs = [item for item in attachments if isinstance(item, ArtifactRef)]
+    keys = put_artifacts(session, backing, refs)
+    handles = []
+    for ordinal, item in enumerate(attachments):
+        if isinstance(item, ArtifactRef):
+            stem = HANDLE_STEMS[item.kind]
+            number = allot(session, row.thread_id, stem)
+            session.add(
+                HandleRow(
+                    thread_id=row.thread_id, stem=stem, number=number, turn_id=row.id,
+                    artifact_pk=keys[item.id, item.kind], position=ATTACHED, ordinal=ordinal, slot="attached",
+                )
+            )  # fmt: skip
+            handles.append(f"{stem}-{number}")
+        else:
+            handles.append(item)
+    row.attached = handles
+    return tuple(handles)
+
+
+def set_current(row: Turn, handle: Handle, position: int) -> None:
+    """Makes a handle current unless a later invocation of the turn did so already (parallel ones end in any order)."""
+    if row.current_position is None or position >= row.current_position:
+        row.current, row.current_position = handle, position
+
+
+def allot(session: Session, thread: str, stem: str) -> int:
+    """The next number of a stem; the running turn's row lock keeps others out."""
+    counter = _counter(session, thread, stem)
+    number = counter.next
+    counter.next += 1
+    session.flush()
+    return number
+
+
+def reserve(session: Session, row: Turn, plan: Plan) -> None:
+    """Keeps the numbers of a plan's outputs from being allotted.
+
+    Raises:
+        UsageError: An output handle belongs to an earlier turn.
+    """
+    for invocation in plan.invocations:
+        if invocation.output is None:
+            continue
+        stem, number = split_handle(invocation.output)
+        counter = _counter(session, row.thread_id, stem)
+        taken = session.get(HandleRow, (row.thread_id, stem, number))
+        if number < counter.first or (taken is not None and taken.turn_id != row.id):
+            raise UsageError(f"output {invocation.output} of the plan is taken; the next is {stem}-{counter.next}")
+        counter.next = max(counter.next, number + 1)
+        session.flush()
+
+
+def keep_signals(session: Session, backing: Backing, row: Turn, plan: Plan) -> None:
+    """Notes the signals of a plan, which keeps their tensors."""
+    signals = {item.id: item.signal for item in plan.invocations if item.signal is not None}
+    if not signals:
+        return
+    backing.database.hold_garbage(session)
+    require(backing.store, [signal.artifact for signal in signals.values()])
+    for invocation_id, signal in signals.items():
+        session.merge(
+            Signal(
+                turn_id=row.id, invocation_id=invocation_id, artifact_id=signal.artifact,
+                num_shared=signal.num_shared, num_private=signal.num_private, dim=signal.dim,
+            )
+        )  # fmt: skip
+
+
+def pin_masks(session: Session, backing: Backing, row: Turn, regions: Sequence[Region]) -> None:
+    """Keeps the masks that the user drew from garbage collection."""
+    masks = {region.artifact for region in regions if region.artifact is not None}
+    if masks:
+        backing.database.hold_garbage(session)
+        require(backing.store, masks)
+        session.add_all(Pin(turn_id=row.id, artifact_id=mask) for mask in sorted(masks))
+
+
+def put_artifacts(session: Session, backing: Backing, refs: Sequence[ArtifactRef]) -> Mapping[tuple[str, str], int]:
+    """Rows of artifacts, made where they are missing, as {(id, kind): pk}; garbage collection is kept out."""
+    if not refs:
+        return {}
+    backing.database.hold_garbage(session)
+    require(backing.store, refs)
+    for ref in sorted(refs, key=lambda ref: (ref.id, ref.kind)):  # one order for all writers: no deadlock
+        insert_missing(session, Artifact, {**artifact_values(ref), "created": _now()})
+    found = session.execute(
+        select(Artifact.id, Artifact.kind, Artifact.pk).where(Artifact.id.in_([ref.id for ref in refs]))
+    )
+    return {(artifact_id, kind): pk for artifact_id, kind, pk in found}
+
+
+def require(store: ArtifactStore, artifacts: Iterable[ArtifactRef | str]) -> None:
+    """Raises ArtifactError unless the store holds all of them: no row names bytes that are not there."""
+    for artifact in artifacts:
+        if not store.exists(artifact):
+            name = artifact.id if isinstance(artifact, ArtifactRef) else artifact
+            raise ArtifactError(f"{name} is not in the store {store.url}; put it there before it is recorded")
+
+
+def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any]) -> None:
+    """Inserts a row unless one with its key is there, whoever writes it at the same time."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    session.execute(dialect.insert(table).values(values).on_conflict_do_nothing())
+
+
+def _entry(session: Session, turn: RunningTurn, invocation_id: str) -> LedgerEntry | None:
+    return session.scalar(select(LedgerEntry).where(LedgerEntry.turn_id == turn.id, LedgerEntry.id == invocation_id))
+
+
+def _new_name(session: Session, thread: str, handle: Handle, ref: ArtifactRef) -> tuple[str, int]:
+    stem, number = split_handle(handle)
+    if stem != HANDLE_STEMS[ref.kind]:
+        raise UsageError(f"output {handle} is of kind {ref.kind}; its handle must begin with {HANDLE_STEMS[ref.kind]}")
+    counter = _counter(session, thread, stem)
+    if number < counter.first or session.get(HandleRow, (thread, stem, number)) is not None:
+        raise UsageError(f"handle {handle} is taken; the next is {stem}-{counter.next}")
+    counter.next = max(counter.next, number + 1)
+    return stem, number
+
+
+def _counter(session: Session, thread: str, stem: str) -> Counter:
+    counter = session.get(Counter, (thread, stem))
+    if counter is None:
+        counter = Counter(thread_id=thread, stem=stem, first=1, next=1)
+        session.add(counter)
+    return counter
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,93 @@
+"""Undo, select and fork, within the caller's transaction. Each is a row's pointer; nothing is deleted or copied."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select as select_rows
+from sqlalchemy.orm import Session
+
+from vitron_agent.errors import UnknownThreadError, UsageError
+from vitron_agent.memory import ledger, queries
+from vitron_agent.memory.lifecycle import idle_thread
+from vitron_agent.memory.models import Counter, HandleRow, Thread, Turn
+from vitron_agent.messages import Handle
+
+
+def undo(session: Session, thread: str, num_turns: int) -> tuple[int, ...]:
+    """Moves an idle thread's head back; see Repository.undo."""
+    row = idle_thread(session, thread)
+    undone, row.head_id = _walk_back(session, row.head_id, num_turns)
+    row.updated = datetime.now(UTC)
+    return undone
+
+
+def undo_within(session: Session, row: Turn, num_turns: int) -> tuple[int, ...]:
+    """Gives a running turn an older parent. Counted from where it began, so that a replay changes nothing."""
+    undone, row.parent_id = _walk_back(session, row.began_after, num_turns)
+    row.undid = True
+    session.flush()
+    seen = row.current and queries.named_artifacts(session, queries.chain(row.id), queries.is_handle([row.current]))
+    if row.current_position is None or not seen:  # inherited, or attached from what is now undone
+        row.current = session.scalar(select_rows(Turn.current).where(Turn.id == row.parent_id))
+        row.current_position = None
+    return undone
+
+
+def select(session: Session, thread: str, handle: Handle) -> None:
+    """Makes a handle current on the newest turn of an idle thread."""
+    row = idle_thread(session, thread)
+    _require_workable(session, row, handle)
+    session.get_one(Turn, row.head_id).current = handle  # what is visible has a turn
+
+
+def select_within(session: Session, row: Turn, handle: Handle, position: int) -> None:
+    """Makes a handle current in a running turn, unless a later invocation did so already."""
+    _require_workable(session, queries.get_thread(session, row.thread_id), handle)
+    ledger.set_current(row, handle, position)
+
+
+def fork(session: Session, thread: str, number: int | None, name: str) -> str:
+    """Makes a thread whose past is another's up to a turn; see Repository.fork."""
+    parent = queries.get_thread(session, thread, lock=True)
+    if session.get(Thread, name) is not None:
+        raise UsageError(f"there is a thread {name!r} already; choose another name for the fork")
+    base = parent.head_id if number is None else _ended_turn(session, parent, number)
+    now = datetime.now(UTC)
+    session.add(Thread(id=name, head_id=base, base_id=base, created=now, updated=now))
+    session.flush()
+    for counter in session.scalars(select_rows(Counter).where(Counter.thread_id == thread)):
+        session.add(Counter(thread_id=name, stem=counter.stem, first=counter.next, next=counter.next))
+    return name
+
+
+def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tuple[int, ...], int | None]:
+    """The numbers of the newest turns that stand, and the row before them; raises UsageError if there are fewer."""
+    if num_turns < 1:
+        raise UsageError(f"undo takes back one turn or more, not {num_turns}")
+    undone: list[int] = []
+    counted = 0
+    while counted < num_turns:
+        if start is None:
+            raise UsageError(f"cannot undo {num_turns} turns, only {counted} stand" if counted else "nothing to undo")
+        row = session.get_one(Turn, start)
+        made = session.scalar(select_rows(HandleRow.number).where(HandleRow.turn_id == row.id).limit(1))
+        counted += not (row.undid and made is None)
+        undone.append(row.number)
+        start = row.parent_id
+    return tuple(undone), start
+
+
+def _ended_turn(session: Session, thread: Thread, number: int) -> int:
+    """The row of a turn of a thread's history; raises UnknownThreadError."""
+    past = queries.chain(thread.base_id, down_to=number)
+    in_history = (Turn.thread_id == thread.id) | Turn.id.in_(select_rows(past.c.id))
+    row = session.scalar(select_rows(Turn).where(Turn.number == number, in_history))
+    if row is None or row.finished is None:
+        why = "has not ended" if row else "is not in its history"
+        raise UnknownThreadError(f"cannot fork thread {thread.id!r} at turn {number}: the turn {why}")
+    return row.id
+
+
+def _require_workable(session: Session, thread: Thread, handle: Handle) -> None:
+    kind = queries.visible(session, thread, [handle])[handle].ref.kind
+    if kind not in ledger.PICTURES_AND_CLIPS:
+        raise UsageError(f"{handle} is of kind {kind}; only pictures and clips can become current")

@@ -1,0 +1,193 @@
+"""Questions to the tables, within a caller's transaction; all read bounded windows, never a whole conversation."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import CTE, ColumnElement, literal, select
+from sqlalchemy.orm import Session, aliased
+
+from vitron_agent.artifacts import ArtifactRef
+from vitron_agent.errors import UnknownThreadError
+from vitron_agent.memory.models import (
+    OPEN_STATUSES,
+    Artifact,
+    Counter,
+    HandleRow,
+    LedgerEntry,
+    Thread,
+    Turn,
+)
+from vitron_agent.memory.views import NamedArtifact, TurnView
+from vitron_agent.messages import Handle, InvocationResult, Plan, Region
+
+_REF_FIELDS = tuple(ArtifactRef.model_fields)
+
+
+def get_thread(session: Session, thread: str, *, lock: bool = False) -> Thread:
+    """The thread's row; raises UnknownThreadError."""
+    row = session.get(Thread, thread, with_for_update=lock or None)
+    if row is None:
+        raise UnknownThreadError(f"there is no thread {thread!r}; threads are made by their first turn")
+    return row
+
+
+def get_open_turn(session: Session, thread: str) -> Turn | None:
+    """The turn that has not ended, if any; there is at most one."""
+    return session.scalar(select(Turn).where(Turn.thread_id == thread, Turn.status.in_(OPEN_STATUSES)))
+
+
+def viewpoint(session: Session, thread: Thread) -> int | None:
+    """The turn whose past is what the thread sees: the open one, or else the newest that stands."""
+    open_turn = get_open_turn(session, thread.id)
+    return thread.head_id if open_turn is None else open_turn.id
+
+
+def chain(start: int | None, *, length: int | None = None, down_to: int | None = None) -> CTE:
+    """A turn and its ancestors as (id, parent_id, number, depth), the turn itself at depth 0.
+
+    Args:
+        start: Row of the turn; None gives an empty chain.
+        length: How many at most.
+        down_to: Ancestors with smaller numbers are left out (numbers fall along a chain).
+    """
+    first = select(Turn.id, Turn.parent_id, Turn.number, literal(0).label("depth")).where(Turn.id == start)
+    line = first.cte("chain", recursive=True)
+    parent = aliased(Turn)
+    step = select(parent.id, parent.parent_id, parent.number, line.c.depth + 1).join(
+        line, parent.id == line.c.parent_id
+    )
+    if length is not None:
+        step = step.where(line.c.depth + 1 < length)
+    if down_to is not None:
+        step = step.where(parent.number >= down_to)
+    return line.union_all(step)
+
+
+def named_artifacts(
+    session: Session, line: CTE, *where: ColumnElement[bool], limit: int | None = None
+) -> tuple[NamedArtifact, ...]:
+    """The artifacts named on a chain, oldest first; with a limit the newest ones."""
+    rows = session.execute(
+        select(HandleRow, Artifact, Turn.number, LedgerEntry.id)
+        .join(line, line.c.id == HandleRow.turn_id)
+        .join(Turn, Turn.id == HandleRow.turn_id)
+        .join(Artifact, Artifact.pk == HandleRow.artifact_pk)
+        .outerjoin(LedgerEntry, LedgerEntry.pk == HandleRow.invocation_pk)
+        .where(*where)
+        .order_by(Turn.number.desc(), HandleRow.position.desc(), HandleRow.ordinal.desc())
+        .limit(limit)
+    ).all()
+    return tuple(_named(handle, artifact, number, invocation) for handle, artifact, number, invocation in rows[::-1])
+
+
+def visible(session: Session, thread: Thread, handles: Sequence[Handle]) -> dict[Handle, NamedArtifact]:
+    """Artifacts by handle, as the thread sees them now.
+
+    Raises:
+        UnknownThreadError: A handle is unknown, or was undone.
+    """
+    if not handles:
+        return {}
+    wanted = is_handle(handles)
+    # A thread's own handles tell how far back to look; those of a fork's past do not.
+    own = session.execute(
+        select(HandleRow.stem, HandleRow.number, Turn.number)
+        .join(Turn, Turn.id == HandleRow.turn_id)
+        .where(HandleRow.thread_id == thread.id, wanted)
+    )
+    made = {f"{stem}-{number}": turn for stem, number, turn in own}
+    down_to = min(made.values()) if len(made) == len(set(handles)) else None
+    line = chain(viewpoint(session, thread), down_to=down_to)
+    found = {item.handle: item for item in named_artifacts(session, line, wanted)}
+    for handle in handles:
+        if handle not in found:
+            why = f"was undone with turn {made[handle]}" if handle in made else "is unknown"
+            raise UnknownThreadError(f"{handle} {why} in thread {thread.id!r}; history() shows what there is")
+    return found
+
+
+def is_handle(handles: Iterable[Handle]) -> ColumnElement[bool]:
+    """A condition on HandleRow: it has one of these names."""
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for handle in handles:
+        stem, number = split_handle(handle)
+        wanted[stem].append(number)
+    condition: ColumnElement[bool] = literal(False)
+    for stem, numbers in wanted.items():
+        condition = condition | ((HandleRow.stem == stem) & HandleRow.number.in_(numbers))
+    return condition
+
+
+def split_handle(handle: Handle) -> tuple[str, int]:
+    """``image-2`` as ("image", 2).
+
+    Raises:
+        UnknownThreadError: It is no handle.
+    """
+    stem, _, number = handle.rpartition("-")
+    if not stem or not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise UnknownThreadError(f"{handle!r} is no handle; handles look like image-1")
+    return stem, int(number)
+
+
+def next_numbers(session: Session, thread: str) -> tuple[tuple[str, int], ...]:
+    """Next free number of each stem that was used."""
+    rows = session.execute(select(Counter.stem, Counter.next).where(Counter.thread_id == thread).order_by(Counter.stem))
+    return tuple((stem, number) for stem, number in rows)
+
+
+def turn_views(session: Session, turns: Sequence[Turn], standing: Collection[int]) -> tuple[TurnView, ...]:
+    """Views of turns, in their order; ``standing`` are the rows of those that were not undone."""
+    ids = [turn.id for turn in turns]
+    results: dict[int, list[InvocationResult]] = defaultdict(list)
+    for entry in session.scalars(
+        select(LedgerEntry)
+        .where(LedgerEntry.turn_id.in_(ids), LedgerEntry.status.is_not(None))
+        .order_by(LedgerEntry.position, LedgerEntry.pk)
+    ):
+        results[entry.turn_id].append(read_result(entry))
+    handles: dict[int, list[NamedArtifact]] = defaultdict(list)
+    for handle, artifact, number, invocation in session.execute(
+        select(HandleRow, Artifact, Turn.number, LedgerEntry.id)
+        .join(Turn, Turn.id == HandleRow.turn_id)
+        .join(Artifact, Artifact.pk == HandleRow.artifact_pk)
+        .outerjoin(LedgerEntry, LedgerEntry.pk == HandleRow.invocation_pk)
+        .where(HandleRow.turn_id.in_(ids))
+        .order_by(HandleRow.position, HandleRow.ordinal)
+    ):
+        handles[handle.turn_id].append(_named(handle, artifact, number, invocation))
+    return tuple(_view(turn, turn.id not in standing, results[turn.id], handles[turn.id]) for turn in turns)
+
+
+def read_result(entry: LedgerEntry) -> InvocationResult:
+    """The result of a finished ledger entry."""
+    return InvocationResult.model_validate({**(entry.result or {}), "invocation": entry.invocation})
+
+
+def artifact_values(ref: ArtifactRef) -> dict[str, object]:
+    """Column values of an artifact's row."""
+    return {**ref.model_dump(), "shape": None if ref.shape is None else list(ref.shape)}
+
+
+def _named(handle: HandleRow, artifact: Artifact, turn: int, invocation: str | None) -> NamedArtifact:
+    ref = ArtifactRef.model_validate({name: getattr(artifact, name) for name in _REF_FIELDS})
+    name = f"{handle.stem}-{handle.number}"
+    return NamedArtifact(handle=name, ref=ref, turn=turn, invocation=invocation, slot=handle.slot)
+
+
+def _view(turn: Turn, undone: bool, results: Sequence[InvocationResult], handles: Sequence[NamedArtifact]) -> TurnView:
+    return TurnView(
+        thread=turn.thread_id,
+        number=turn.number,
+        text=turn.request,
+        attached=tuple(turn.attached),
+        regions=tuple(Region.model_validate(region) for region in turn.regions),
+        plan=None if turn.plan is None else Plan.model_validate(turn.plan),
+        reply=turn.reply,
+        status=turn.status,
+        undone=undone,
+        invocations=tuple(results),
+        handles=tuple(handles),
+        created=turn.created,
+        finished=turn.finished,
+    )
