@@ -6,7 +6,7 @@ The same values always give the same bytes, so that equal artifacts get equal id
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,15 +112,20 @@ def decode_partition(data: bytes) -> NDArray[np.uint16]:
     return array
 
 
-def read_icc(data: bytes) -> bytes | None:
-    """The ICC profile inside a PNG that :func:`encode_image` wrote, or None."""
-    position = 33
-    while data[position + 4 : position + 8] not in (b"IDAT", b"IEND", b""):
-        length = int.from_bytes(data[position : position + 4])
-        if data[position + 4 : position + 8] == b"iCCP":
-            body = data[position + 8 : position + 8 + length]
+def read_icc(file: BinaryIO) -> bytes | None:
+    """The ICC profile inside a PNG that :func:`encode_image` wrote, or None; reads no pixels.
+
+    Raises:
+        ValueError: It is no PNG, or its profile is damaged.
+    """
+    png_header(file.read(33))
+    while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+        body = file.read(int.from_bytes(head[:4]))
+        checksum = file.read(4)
+        if head[4:] == b"iCCP":
+            if int.from_bytes(checksum) != zlib.crc32(head[4:] + body):
+                raise ValueError("its colour profile is damaged")
             return zlib.decompress(body[body.index(b"\0") + 2 :])
-        position += length + 12
     return None
 
 
