@@ -59,6 +59,8 @@ def parse_url(url: str) -> URL:
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        if parsed.query:
+            raise ConfigError(f"an SQLite URL takes no options; {help_text}")
         return parsed.set(drivername="sqlite")
     raise ConfigError(f"database {parsed.drivername!r} is not supported; {help_text}")
 
@@ -83,7 +85,7 @@ class Database:
     def __init__(self, url: str, busy_seconds: float) -> None:
         self.url = parse_url(url)
         self.is_sqlite = self.url.drivername == "sqlite"
-        with self.explained():
+        with driver_needed(self.url), self.explained():
             self.engine = make_engine(self.url, busy_seconds)
             self._writer = self.engine.execution_options(vitron_write=True)
             # SQLite has one writer at a time. Waiting for it here is fair; its own busy handler is not.
@@ -121,16 +123,24 @@ class Database:
         """Turns the driver's errors into ours, which say what to do."""
         try:
             yield
-        except ImportError as error:
-            raise ConfigError(
-                f"the driver of {self.url.get_backend_name()} is missing ({error}); "
-                "install it with: pip install 'vitron-agent[postgres]'"
-            ) from error
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise _explain(error, self.url) from error
+            raise explain(error, self.url) from error
 
 
-def _explain(error: Exception, url: URL) -> PersistenceError:
+@contextmanager
+def driver_needed(url: URL) -> Iterator[None]:
+    """Turns a failing import of a driver into a ConfigError."""
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(
+            f"the driver for {url.get_backend_name()} is missing ({error}); "
+            "install it with: pip install 'vitron-agent[postgres]'"
+        ) from error
+
+
+def explain(error: Exception, url: URL) -> PersistenceError:
+    """What happened to a database and what to do, from the driver's error."""
     name = url.render_as_string(hide_password=True)
     reason = str(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error).strip()
     if isinstance(error, PoolTimeoutError):
@@ -169,7 +179,7 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last turns, never the file
         if not is_memory(url):
-            _turn_wal_on(connection, busy_seconds)
+            turn_wal_on(connection, busy_seconds)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -179,8 +189,11 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
     return engine
 
 
-def _turn_wal_on(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Once per file; SQLite does not wait for others here, so two first openers would trip over each other."""
+def turn_wal_on(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Makes readers and the writer independent of each other, once per file.
+
+    SQLite does not wait for others here, so two first openers would trip over each other.
+    """
     deadline = time.monotonic() + busy_seconds
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:

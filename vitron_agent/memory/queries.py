@@ -36,6 +36,12 @@ def get_open_turn(session: Session, thread: str) -> Turn | None:
     return session.scalar(select(Turn).where(Turn.thread_id == thread, Turn.status.in_(OPEN_STATUSES)))
 
 
+def has_ended(session: Session, thread: str, number: int) -> bool:
+    """Whether the thread has such a turn, and it ended."""
+    ended = select(Turn.id).where(Turn.thread_id == thread, Turn.number == number, Turn.finished.is_not(None))
+    return session.scalar(ended) is not None
+
+
 def viewpoint(session: Session, thread: Thread) -> int | None:
     """The turn whose past is what the thread sees: the open one, or else the newest that stands."""
     open_turn = get_open_turn(session, thread.id)

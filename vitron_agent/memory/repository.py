@@ -288,6 +288,16 @@ class Repository:
             row = queries.get_thread(session, thread)
             return queries.named_artifacts(session, queries.chain(queries.viewpoint(session, row)))
 
+    def ended_turns(self, checkpoint_threads: Sequence[str]) -> tuple[str, ...]:
+        """Which of LangGraph's thread ids (``<thread>/<number>``) belong to ended turns of this database."""
+        ended = []
+        with self._database.read() as session:
+            for name in checkpoint_threads:
+                thread, _, number = name.rpartition("/")
+                if number.isdecimal() and queries.has_ended(session, thread, int(number)):
+                    ended.append(name)
+        return tuple(ended)
+
     def threads(self) -> tuple[ThreadView, ...]:
         """All conversations, the last used first."""
         with self._database.read() as session:
