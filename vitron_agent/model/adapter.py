@@ -5,6 +5,7 @@ On disk it is a PEFT folder in float16 (about 10 MB at rank 16 on SmolLM2-135M),
 """
 
 import json
+import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -40,7 +41,10 @@ def add_adapter(
         trainable_token_indices={"embed_tokens": list(tokenizer.ids.values())},
         task_type="CAUSAL_LM",
     )
-    return cast(PeftModel, get_peft_model(model, config))
+    with warnings.catch_warnings():
+        # PEFT asks transformers for an attribute by its old name.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        return cast(PeftModel, get_peft_model(model, config))
 
 
 def save_adapter(model: "PeftModel", folder: Path, *, base: str) -> None:

@@ -39,9 +39,8 @@ ADDED_TOKENS: tuple[str, ...] = (
 _TAG = re.compile(rf"\\.|</?(?:{'|'.join(TAGS)})>|{re.escape(SIGNAL)}", re.DOTALL)
 _OPERATION = re.compile(rf"(?:{'|'.join(Operation)})(?=:| =>|$)")
 _MARK = re.compile(r"\\=>|\\.|:| =>", re.DOTALL)
-_NAME = re.compile(
-    rf"(?:{'|'.join(map(re.escape, STEMS.values()))})(?=[0-9])|{'|'.join(ROLES.values())}|{'|'.join(SEPARATORS)}"
-)
+_STEM = rf"(?:{'|'.join(map(re.escape, STEMS.values()))})(?=[0-9])"
+_NAME = re.compile(rf"\([^)]*\)|{_STEM}|{'|'.join(ROLES.values())}|{'|'.join(SEPARATORS)}")
 _MENTION = re.compile(rf" ?(?<![a-z-])({'|'.join(STEMS)})-([0-9]+)(?![0-9-])", re.IGNORECASE)
 
 
@@ -141,7 +140,8 @@ def _content_pieces(opened: str, content: str) -> Iterator[_Piece]:
         yield _Piece(operation[0], added=True)
         yield from _operand_pieces(content[operation.end() :])
     elif opened in (OPENING["Region"], OPENING["Input"], OPENING["Output"]):
-        yield from _cut(content, _NAME.finditer(content))
+        # A box in numbers is ordinary text, its commas too.
+        yield from _cut(content, (name for name in _NAME.finditer(content) if not name[0].startswith("(")))
     elif content:
         yield _Piece(content, added=False)
 

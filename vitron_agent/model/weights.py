@@ -70,15 +70,8 @@ SMOLLM2 = Source(
 
 
 def base_folder(cache: Path, source: Source = SMOLLM2) -> Path:
-    """The folder of the converted base: ``config.json``, ``model.safetensors``, ``tokenizer.json``.
-
-    Raises:
-        WeightsError: It was not fetched yet.
-    """
-    folder = cache / source.name
-    if not folder.is_dir():
-        raise WeightsError(f"the planner's base weights are not in {cache}; fetch them with `{PULL_COMMAND}`")
-    return folder
+    """Where the converted base lies (``config.json``, ``model.safetensors``, ``tokenizer.json``), once it is pulled."""
+    return cache / source.name
 
 
 def pull_base(
@@ -100,7 +93,7 @@ def pull_base(
     Raises:
         WeightsError: It cannot be fetched, is not what it should be, or does not fit on the disk.
     """
-    folder = cache / source.name
+    folder = base_folder(cache, source)
     with _clear_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{source.name}.lock"):

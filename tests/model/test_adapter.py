@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+
+from tests import tiny
+from vitron_agent.errors import WeightsError
+from vitron_agent.model.adapter import EMBEDDINGS, merge_adapter
+from vitron_agent.model.tokens import extend
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, Path]:
+    return tiny.folders(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
+def test_merged_weights_compute_what_peft_computes(saved):
+    base, adapter = saved
+    weights = load_file(base / "model.safetensors")
+    merge_adapter(weights, adapter)
+    model = tiny.model()
+    extend(tiny.tokenizer(), model)
+    ids = torch.tensor([[5, 300 - 40, len(tiny.tokenizer()) - 1, 7]])
+    expected = PeftModel.from_pretrained(model, adapter)(ids).logits
+    plain = tiny.model()
+    extend(tiny.tokenizer(), plain)
+    plain.load_state_dict(weights, strict=False)
+    torch.testing.assert_close(plain(ids).logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_only_lora_and_new_rows_are_saved_in_half_precision(saved):
+    base, adapter = saved
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    assert len(load_file(base / "model.safetensors")[EMBEDDINGS]) not in {len(tensor) for tensor in tensors.values()}
+    assert str(base) not in (adapter / "adapter_config.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors", "tokens.json"])
+def test_an_incomplete_adapter_is_named(saved, name: str):
+    base, adapter = saved
+    (adapter / name).unlink()
+    with pytest.raises(WeightsError, match=f"{name} is missing"):
+        merge_adapter(load_file(base / "model.safetensors"), adapter)
+
+
+def test_an_adapter_for_other_tokens_is_refused(saved):
+    base, adapter = saved
+    (adapter / "tokens.json").write_text(json.dumps(["<Module>"]))
+    with pytest.raises(WeightsError, match="other added tokens"):
+        merge_adapter(load_file(base / "model.safetensors"), adapter)
+
+
+def test_an_adapter_of_another_base_is_refused(saved):
+    base, adapter = saved
+    weights = load_file(base / "model.safetensors")
+    with pytest.raises(WeightsError, match="does not fit"):
+        merge_adapter({name: tensor[:3] for name, tensor in weights.items()}, adapter)
+    with pytest.raises(WeightsError, match="does not fit"):
+        merge_adapter({EMBEDDINGS: weights[EMBEDDINGS]}, adapter)
+
+
+def test_what_is_not_a_plain_lora_is_refused(saved):
+    base, adapter = saved
+    path = adapter / "adapter_model.safetensors"
+    save_file(load_file(path) | {"base_model.model.lm_head.bias": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match=r"not known.*lm_head"):
+        merge_adapter(load_file(base / "model.safetensors"), adapter)
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"use_dora": True}))
+    with pytest.raises(WeightsError, match="not a plain LoRA"):
+        merge_adapter(load_file(base / "model.safetensors"), adapter)

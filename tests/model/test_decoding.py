@@ -1,0 +1,217 @@
+"""Random models write nonsense, but only nonsense that can be read and names what exists."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from llguidance import LLMatcher
+
+from tests import tiny
+from vitron_agent.errors import WireSyntaxError
+from vitron_agent.messages import Region, output_kind
+from vitron_agent.model import decoding
+from vitron_agent.model.decoding import PlanDecoder
+from vitron_agent.model.grammar import Grammar, Scene
+from vitron_agent.model.llm import LanguageModel
+from vitron_agent.wire import complete, read_plan, write_plan
+
+TOKENIZER = tiny.tokenizer()
+GRAMMAR = Grammar(TOKENIZER)
+ONE_IMAGE = Scene((("image-1", "image"),), {"image": 2})
+BUSY = Scene(
+    (("image-1", "image"), ("image-2", "image"), ("mask-3", "mask"), ("video-1", "video")),
+    {"image": 3, "mask": 4, "video": 2},
+    (Region.box(0.1, 0.1, 0.5, 0.5), Region.points([(0.5, 0.5)], source="image-2")),
+)
+
+
+def accepts(scene: Scene, text: str, first: bool = True) -> bool:
+    matcher = LLMatcher(GRAMMAR.vocabulary, GRAMMAR.block(scene, first=first))
+    assert not matcher.get_error()
+    tokens = TOKENIZER.encode_wire(text)
+    return matcher.validate_tokens(tokens) == len(tokens) and matcher.consume_tokens(tokens) and matcher.is_accepting()
+
+
+def block(module: str, instruction: str, rest: str = "<Input>image-1</Input>") -> str:
+    return f"<Module>{module}</Module><Instruction>{instruction}</Instruction>{rest}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello! A <b>question</b>: 3 => 4?\nYes.",
+        block("Image Editing", "remove: red cat"),
+        block("Image Editing", r"replace: clock at 10\:30 => a \=> b \< c \\ d"),
+        block("Image Editing", "adjust => brightness more 30%"),
+        block("Image Segmentation", "segment: dog => soft"),
+        block("Image Generation", "generate => a boat, at night; by a lake", ""),
+        block("Conversation", "undo => 2", ""),
+        block("Conversation", "select"),
+        block("Conversation", "search: boat", ""),
+        block("Video Editing", "remove: cat"),
+    ],
+)
+def test_what_may_be_written_with_one_picture(text: str):
+    assert accepts(ONE_IMAGE, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        block("Image Editing", "remove: red cat => blue"),
+        block("Image Editing", "remove:  cat"),
+        block("Image Editing", "segment: cat"),
+        block("Image Editing", "recolor: a: b => c"),
+        block("Image Editing", "adjust => brightness up"),
+        block("Image Editing", "remove: cat", "<Input>image-2</Input>"),
+        block("Image Editing", "remove: cat", "<Input>base=image-1, source=image-1</Input>"),
+        block("Image Editing", "remove: cat", "<Region>region-1</Region><Input>image-1</Input>"),
+        block("Image Editing", "remove: cat", ""),
+        block("Conversation", "undo", "<Input>image-1</Input>"),
+        block("Image Generation", "generate", ""),
+    ],
+)
+def test_what_may_not(text: str):
+    assert not accepts(ONE_IMAGE, text)
+
+
+@pytest.mark.parametrize(
+    ("rest", "allowed"),
+    [
+        ("<Input>image-2</Input>", True),
+        ("<Region>region-1; region-2</Region><Input>image-2</Input>", True),
+        ("<Input>base=image-2, mask=mask-3, source=image-1</Input>", True),
+        ("<Input>base=image-2, source=image-1</Input>", True),
+        ("<Input>base=image-2</Input>", False),
+        ("<Input>mask=mask-3</Input>", False),
+        ("<Input>base=image-2, source=image-1, mask=mask-3</Input>", False),
+        ("<Input>base=image-2, mask=image-1</Input>", False),
+        ("<Input>video-1</Input>", False),
+        ("<Region>region-3</Region><Input>image-2</Input>", False),
+        ("<Region>(0.100, 0.200, 0.300, 0.400)</Region><Input>image-2</Input>", False),
+    ],
+)
+def test_inputs_and_regions_that_exist(rest: str, allowed: bool):
+    assert accepts(BUSY, block("Image Editing", "replace: cat => dog", rest)) is allowed
+
+
+def test_boxes_are_written_only_where_the_request_has_numbers():
+    scene = Scene(ONE_IMAGE.media, boxes=True)
+    for box in ("(0.100, 0.200, 0.300, 1.000)", "image-1(0.100, 0.200, 0.300, 0.400 | 0, 12)"):
+        text = block("Image Editing", "remove", f"<Region>{box}</Region><Input>image-1</Input>")
+        assert accepts(scene, text)
+        assert not accepts(ONE_IMAGE, text)
+
+
+def test_after_a_block_comes_a_block_or_nothing():
+    assert accepts(ONE_IMAGE, "", first=False)
+    assert accepts(ONE_IMAGE, block("Image Editing", "remove: cat"), first=False)
+    assert not accepts(ONE_IMAGE, "words", first=False)
+
+
+def test_a_module_that_finds_nothing_of_its_kind_may_take_what_there_is():
+    """So that validation can say what is wrong with it."""
+    assert accepts(ONE_IMAGE, block("Video Segmentation", "track: cat"))
+    assert accepts(Scene(), block("Image Editing", "remove: cat", ""))
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], LanguageModel]:
+    models: dict[int, LanguageModel] = {}
+
+    def get(seed: int) -> LanguageModel:
+        if seed not in models:
+            folders = tiny.folders(tmp_path_factory.mktemp("model"), seed)
+            models[seed] = LanguageModel.load(*folders, device="cpu")
+        return models[seed]
+
+    return get
+
+
+def prompt(text: str, opening: str = "") -> list[int]:
+    return [TOKENIZER.im_start, *TOKENIZER.encode_text(text), *TOKENIZER.encode_wire(opening)]
+
+
+def start_with_a_module(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random models nearly always answer in words; this one calls modules."""
+    best, opening = model.llama.best, TOKENIZER.ids["<Module>"]
+
+    def biased(hidden: torch.Tensor, allowed: torch.Tensor) -> int:
+        return opening if opening in allowed and len(allowed) > 10 else best(hidden, allowed)
+
+    monkeypatch.setattr(model.llama, "best", biased)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("scene", [ONE_IMAGE, BUSY, Scene()])
+def test_whatever_a_model_writes_can_be_read_and_names_what_exists(load, monkeypatch, seed: int, scene: Scene):
+    start_with_a_module(load(seed), monkeypatch)
+    try:
+        text = PlanDecoder(load(seed)).write(prompt("remove the red cat"), scene)
+    except WireSyntaxError:  # a random model may not come to an end
+        return
+    plan = read_plan(text, scene.regions)
+    assert plan.invocations
+    known = {handle for handle, _ in scene.media}
+    for step in plan.invocations:
+        assert {item.handle for item in step.inputs} <= known
+        known |= {step.output} if step.output else set()
+    assert write_plan(plan) == text
+    assert complete(plan, scene.media, None, scene.numbers).invocations == plan.invocations or not scene.media
+
+
+def plainly(model: LanguageModel, prompt: list[int], scene: Scene) -> str:
+    """The definition of what is written: token by token, each from the whole sequence so far."""
+    reply: list[int] = []
+    first = True
+    while True:
+        start = len(reply)
+        matcher = LLMatcher(GRAMMAR.vocabulary, GRAMMAR.block(scene, first=first))
+        while not matcher.is_stopped() and len(reply) <= decoding.MAX_ANSWER_TOKENS:
+            bits = torch.frombuffer(bytearray(matcher.compute_bitmask()), dtype=torch.uint8)
+            allowed = torch.tensor([index for index in range(len(TOKENIZER)) if bits[index // 8] >> index % 8 & 1])
+            hidden = model.llama.read([*prompt, *reply], model.llama.new_cache())[-1]
+            token = model.llama.best(hidden, allowed)
+            if token == TOKENIZER.im_end:
+                break
+            matcher.consume_token(token)
+            reply.append(token)
+        if len(reply) == start or reply[0] != TOKENIZER.ids["<Module>"]:
+            return TOKENIZER.decode_wire(reply)
+        kind = output_kind(read_plan(TOKENIZER.decode_wire(reply[start:]), scene.regions).invocations[0])
+        if kind:
+            handle, scene = scene.after(kind)
+            reply += TOKENIZER.encode_wire(f"<Output>{handle}</Output>")
+        first = False
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("modules", [True, False])
+def test_drafts_caches_and_forced_tokens_change_nothing(load, monkeypatch, seed: int, modules: bool):
+    monkeypatch.setattr(decoding, "MAX_ANSWER_TOKENS", 30)
+    monkeypatch.setattr(decoding, "MAX_BLOCK_TOKENS", 120)
+    if modules:
+        start_with_a_module(load(seed), monkeypatch)
+    # Random models write single bytes, so each of them is drafted from somewhere in this prompt.
+    request = prompt("remove the red cat " + "".join(map(chr, range(33, 60))) + " the the image")
+    decoder, pieces = PlanDecoder(load(seed)), []
+    try:
+        text = decoder.write(request, BUSY, pieces.append)
+    except WireSyntaxError:
+        return
+    assert text == plainly(load(seed), request, BUSY)
+    assert text.startswith("".join(pieces))
+    assert decoder.write(request, BUSY) == text
+
+
+def test_a_plan_that_does_not_end_is_an_error(load, monkeypatch):
+    start_with_a_module(load(0), monkeypatch)
+    monkeypatch.setattr(decoding, "MAX_BLOCK_TOKENS", 2)
+    with pytest.raises(WireSyntaxError, match="longer than 2 tokens"):
+        PlanDecoder(load(0)).write(prompt("go"), BUSY)
+
+
+def test_an_answer_ends_at_its_limit(load, monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_ANSWER_TOKENS", 5)
+    text = PlanDecoder(load(1)).write(prompt("go"), ONE_IMAGE)
+    assert 0 < len(TOKENIZER.encode_text(text)) <= 7

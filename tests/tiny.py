@@ -1,0 +1,64 @@
+"""A planner in miniature: a byte-level vocabulary and a llama of some thousand random weights, made in milliseconds."""
+
+from pathlib import Path
+
+import tokenizers
+import torch
+from tokenizers import decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from vitron_agent.model.adapter import add_adapter, save_adapter
+from vitron_agent.model.tokens import PlannerTokenizer
+
+_WORDS = (" the", " image", " cat", " red", " make", " remove", " now", " new", "user", "\n")
+
+
+def tokenizer() -> PlannerTokenizer:
+    """Bytes, a few words, the two chat tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens, merges = ["<|im_start|>", "<|im_end|>", "<file_sep>", *alphabet], []
+    for word in _WORDS:
+        characters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(word)[0][0]
+        for end in range(1, len(characters)):
+            if characters[: end + 1] not in tokens:
+                tokens.append(characters[: end + 1])
+                merges.append((characters[:end], characters[end]))
+    base = tokenizers.Tokenizer(models.BPE({token: index for index, token in enumerate(tokens)}, merges))
+    base.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    base.decoder = decoders.ByteLevel()
+    return PlannerTokenizer(base)
+
+
+def model(seed: int = 0) -> LlamaForCausalLM:
+    """Random weights, large enough that it has opinions."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=tokenizer().num_base,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        initializer_range=0.5,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def folders(root: Path, seed: int = 0) -> tuple[Path, Path]:
+    """A base folder and an adapter folder with a LoRA that changes something."""
+    base, adapter = root / "base", root / "adapter"
+    base.mkdir(parents=True)
+    tokenizer().base.save(str(base / "tokenizer.json"))
+    llama = model(seed)
+    llama.save_pretrained(base)
+    wrapped = add_adapter(llama, tokenizer(), rank=2, alpha=4)
+    with torch.no_grad():
+        for name, parameter in wrapped.named_parameters():
+            if "lora_B" in name or "trainable_tokens" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    save_adapter(wrapped, adapter, base="tiny")
+    return base, adapter

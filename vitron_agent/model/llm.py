@@ -1,0 +1,122 @@
+"""The planner's language model: base weights with the adapter merged in, its tokenizer, and what it has read lately."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from vitron_agent.errors import WeightsError
+from vitron_agent.model.adapter import merge_adapter
+from vitron_agent.model.llama import KeyValueCache, Llama, LlamaShape
+from vitron_agent.model.tokens import PlannerTokenizer
+
+_KEPT = 4
+"""Prompts whose keys and values are kept: about 12 MB each at 256 tokens."""
+
+
+class _Kept:
+    """A token sequence that was read, with its cache."""
+
+    def __init__(self, cache: KeyValueCache) -> None:
+        self.tokens: list[int] = []
+        self.cache = cache
+
+    def shared(self, tokens: Sequence[int]) -> int:
+        """How many tokens are the same from the start."""
+        pairs = enumerate(zip(self.tokens, tokens, strict=False))
+        return next((index for index, (mine, theirs) in pairs if mine != theirs), min(len(self.tokens), len(tokens)))
+
+
+class LanguageModel:
+    """Reads prompts and writes on, greedily; one writer at a time (``lock``)."""
+
+    def __init__(self, llama: Llama, tokenizer: PlannerTokenizer) -> None:
+        if len(llama.embeddings) != len(tokenizer):
+            raise WeightsError(
+                f"the model has {len(llama.embeddings)} tokens and the tokenizer {len(tokenizer)}: adapter and base "
+                "do not belong together"
+            )
+        self.llama = llama
+        self.tokenizer = tokenizer
+        self.lock = threading.Lock()
+        self._kept: list[_Kept] = []
+
+    @classmethod
+    def load(cls, base: Path, adapter: Path, device: str = "auto") -> Self:
+        """Loads a base folder (:func:`vitron_agent.model.weights.base_folder`) and an adapter folder.
+
+        Raises:
+            WeightsError: One of them is missing, damaged, or doesn't fit the other.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            shape = LlamaShape.read(base / "config.json")
+            tokenizer = PlannerTokenizer.from_file(base / "tokenizer.json")
+            weights = {name: tensor.float() for name, tensor in load_file(base / "model.safetensors").items()}
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(f"the base weights in {base} are damaged ({error}); delete the folder") from error
+        merge_adapter(weights, adapter)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(Llama(shape, weights, torch.device(device)), tokenizer)
+
+    def open(self, prompt: Sequence[int]) -> "Writer":
+        """A writer behind ``prompt``, of which only what no earlier prompt began with is read anew."""
+        best = max(self._kept, key=lambda kept: kept.shared(prompt), default=None)
+        shared = best.shared(prompt) if best else 0
+        # All prompts begin with the same system message: sharing no more than others do is not being continued.
+        floor = min((kept.shared(prompt) for kept in self._kept), default=0)
+        if best is None or (shared == floor and len(self._kept) < _KEPT):
+            used = _Kept(best.cache.copy(shared) if best else self.llama.new_cache())
+        else:
+            used = best if shared > floor else self._kept[0]
+            self._kept.remove(used)
+        self._kept.append(used)
+        # At least one token is read, for its hidden state.
+        shared = min(shared, len(prompt) - 1)
+        used.tokens, used.cache.length = list(prompt[:shared]), shared
+        return Writer(self, used, prompt[shared:])
+
+
+class Writer:
+    """A sequence that is being written.
+
+    ``unread`` tokens are decided, but the model has not read them: they wait for the next decision, so that a run of
+    forced tokens costs no pass of its own.
+    """
+
+    def __init__(self, model: LanguageModel, kept: _Kept, unread: Sequence[int]) -> None:
+        self._model = model
+        self._kept = kept
+        self._unread = list(unread)
+        self.passes = 0
+        """Forward passes so far."""
+
+    def append(self, tokens: Sequence[int]) -> None:
+        """Writes tokens that need no decision."""
+        self._unread += tokens
+
+    def look(self, draft: Sequence[int] = ()) -> Tensor:
+        """Hidden states at the end of the sequence and after each token of ``draft``, (1 + len(draft), d).
+
+        The draft becomes no part of the sequence; what of it comes true is appended as usual, and costs nothing then.
+        """
+        tokens = [*self._unread, *draft]
+        self.passes += 1
+        # What an earlier draft left behind the sequence's end is written over.
+        self._kept.cache.length = len(self._kept.tokens)
+        hidden = self._model.llama.read(tokens, self._kept.cache)
+        self._kept.tokens += self._unread
+        self._unread = []
+        self._kept.cache.length = len(self._kept.tokens)
+        return hidden[-1 - len(draft) :]
+
+    def accept(self, tokens: Sequence[int]) -> None:
+        """Appends the leading tokens of the last look's draft: they are read already."""
+        self._kept.tokens += tokens
+        self._kept.cache.length = len(self._kept.tokens)

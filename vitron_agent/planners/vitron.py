@@ -1,0 +1,84 @@
+"""VITRON's own planner: the fine-tuned LLM, decoded within the wire grammar."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitron_agent.config import Settings
+from vitron_agent.errors import WeightsError
+from vitron_agent.messages import Plan
+from vitron_agent.planners.base import PlanRequest
+from vitron_agent.wire import complete, read_plan
+
+if TYPE_CHECKING:
+    from vitron_agent.model.decoding import PlanDecoder
+
+_log = logging.getLogger(__name__)
+_FOUR_NUMBERS = re.compile(r"(?:\d[^\d]+){3}\d", re.DOTALL)
+
+
+class VitronPlanner:
+    """SmolLM2 with the adapter that ships with the package, or another base and adapter.
+
+    Constructing it is cheap; the first plan loads the weights, and fetches the base if it was never pulled. One
+    instance may serve many threads: they plan in turn.
+
+    Args:
+        settings: Where the weights lie and what they run on; None = from the environment.
+        adapter: Folder of an adapter; None = the one that ships with the package.
+        base: Folder of the base; None = the one that ``vitron pull embedded`` made.
+    """
+
+    name = "vitron"
+
+    def __init__(
+        self, settings: Settings | None = None, *, adapter: Path | None = None, base: Path | None = None
+    ) -> None:
+        self._settings = settings or Settings.load()
+        self._adapter = adapter
+        self._base = base
+        self._loading = threading.Lock()
+        self._decoder: PlanDecoder | None = None
+
+    def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
+        """Plans; blocking. ``on_token`` receives the plan's text, or the answer, as it is written.
+
+        Raises:
+            WireSyntaxError: The plan did not come to an end; it may be asked again.
+            UsageError: The request is too long to read.
+            WeightsError: The weights are missing and cannot be fetched; says how to get them.
+        """
+        from vitron_agent.model.grammar import Scene
+        from vitron_agent.planners.prompt import encode_prompt
+
+        decoder = self.load()
+        media = tuple((medium.handle, medium.kind) for medium in request.media)
+        numbers = dict(request.next_numbers)
+        scene = Scene(media, numbers, request.regions, boxes=_FOUR_NUMBERS.search(request.text) is not None)
+        text = decoder.write(encode_prompt(request, decoder.tokenizer), scene, on_token)
+        return complete(read_plan(text, request.regions), media, request.current, numbers)
+
+    def load(self) -> "PlanDecoder":
+        """Loads the weights, unless they are; gives the decoder.
+
+        Raises:
+            WeightsError: They are missing or damaged, or the settings forbid loading any.
+        """
+        with self._loading:
+            if self._decoder is None:
+                self._decoder = self._load()
+        return self._decoder
+
+    def _load(self) -> "PlanDecoder":
+        if not self._settings.allow_weight_loading:
+            raise WeightsError("loading weights is switched off (VITRON_ALLOW_WEIGHT_LOADING)")
+        from vitron_agent.model.adapter import PACKAGED
+        from vitron_agent.model.decoding import PlanDecoder
+        from vitron_agent.model.llm import LanguageModel
+        from vitron_agent.model.weights import pull_base
+
+        base = self._base or pull_base(self._settings.cache, report=_log.info)
+        return PlanDecoder(LanguageModel.load(base, self._adapter or PACKAGED, self._settings.device))
