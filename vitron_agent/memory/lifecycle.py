@@ -42,7 +42,7 @@ def begin(
             raise _still_open(open_turn)
         end(session, open_turn, "stopped", "")
         session.flush()
-    parent = None if row.head_id is None else session.get_one(Turn, row.head_id)
+    current = queries.current(session, row)
     turn = Turn(
         thread_id=thread,
         number=_next_number(session, row),
@@ -52,7 +52,8 @@ def begin(
         attached=[],
         regions=[region.model_dump(mode="json", exclude_defaults=True) for region in regions],
         status="running",
-        current=parent.current if parent else None,
+        began_with=current,
+        current=current,
         owner=new_owner(),
         lease_until=now_seconds() + backing.lease_seconds,
         created=now,
@@ -102,7 +103,7 @@ def end(session: Session, row: Turn, status: EndStatus, reply: str) -> None:
     row.status, row.reply, row.finished = status, _storable(reply), now
     row.owner, row.lease_until = None, 0.0
     thread = queries.get_thread(session, row.thread_id, lock=True)
-    thread.head_id, thread.updated = row.id, now
+    thread.head_id, thread.selected, thread.updated = row.id, None, now
 
 
 def idle_thread(session: Session, thread: str) -> Thread:

@@ -76,7 +76,8 @@ class Thread(Base):
     """A conversation.
 
     ``head_id`` is the newest turn that stands, ``base_id`` the turn that a fork began after. They are no foreign keys,
-    because threads and turns would need each other.
+    because threads and turns would need each other. ``selected`` overrides the head's ``current`` until the head moves
+    (the head may be another thread's head, too).
     """
 
     __tablename__ = "vitron_threads"
@@ -84,6 +85,7 @@ class Thread(Base):
     id: Mapped[ThreadName] = mapped_column(primary_key=True)
     head_id: Mapped[int | None] = mapped_column(Row)
     base_id: Mapped[int | None] = mapped_column(Row, index=True)
+    selected: Mapped[str | None] = mapped_column(String(32))
     created: Mapped[datetime]
     updated: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
 
@@ -92,8 +94,8 @@ class Turn(Base):
     """One request and what became of it; its ancestors by ``parent_id`` are its past.
 
     ``began_after`` is the parent that it was opened with: "undo that" gives a running turn an older parent.
-    ``current`` is the newest or selected picture as of this turn, ``current_position`` the position of the invocation
-    that set it (-1: attached; None: inherited from the parent).
+    ``current`` is the newest or selected picture as of this turn, ``began_with`` the one as of its parent;
+    ``current_position`` is the position of the invocation that set it (-1: attached; None: inherited).
     ``owner`` and ``lease_until`` (seconds since 1970 by the database's clock) say who writes it; see leases.py.
     """
 
@@ -121,6 +123,7 @@ class Turn(Base):
     plan: Mapped[dict[str, Any] | None]
     reply: Mapped[str] = mapped_column(Text, default="")
     status: Mapped[str] = mapped_column(String(16))
+    began_with: Mapped[str | None] = mapped_column(String(32))
     current: Mapped[str | None] = mapped_column(String(32))
     current_position: Mapped[int | None]
     owner: Mapped[str | None] = mapped_column(String(100))

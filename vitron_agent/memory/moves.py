@@ -15,28 +15,27 @@ from vitron_agent.messages import Handle
 def undo(session: Session, thread: str, num_turns: int) -> tuple[int, ...]:
     """Moves an idle thread's head back; see Repository.undo."""
     row = idle_thread(session, thread)
-    undone, row.head_id = _walk_back(session, row.head_id, num_turns)
-    row.updated = datetime.now(UTC)
+    undone, oldest = _walk_back(session, row.head_id, num_turns)
+    row.head_id, row.selected, row.updated = oldest.parent_id, oldest.began_with, datetime.now(UTC)
     return undone
 
 
 def undo_within(session: Session, row: Turn, num_turns: int) -> tuple[int, ...]:
     """Gives a running turn an older parent. Counted from where it began, so that a replay changes nothing."""
-    undone, row.parent_id = _walk_back(session, row.began_after, num_turns)
-    row.undid = True
+    undone, oldest = _walk_back(session, row.began_after, num_turns)
+    row.parent_id, row.began_with, row.undid = oldest.parent_id, oldest.began_with, True
     session.flush()
     seen = row.current and queries.named_artifacts(session, queries.chain(row.id), queries.is_handle([row.current]))
     if row.current_position is None or not seen:  # inherited, or attached from what is now undone
-        row.current = session.scalar(select_rows(Turn.current).where(Turn.id == row.parent_id))
-        row.current_position = None
+        row.current, row.current_position = row.began_with, None
     return undone
 
 
 def select(session: Session, thread: str, handle: Handle) -> None:
-    """Makes a handle current on the newest turn of an idle thread."""
+    """Makes a handle current in an idle thread."""
     row = idle_thread(session, thread)
     _require_workable(session, row, handle)
-    session.get_one(Turn, row.head_id).current = handle  # what is visible has a turn
+    row.selected, row.updated = handle, datetime.now(UTC)
 
 
 def select_within(session: Session, row: Turn, handle: Handle, position: int) -> None:
@@ -51,19 +50,20 @@ def fork(session: Session, thread: str, number: int | None, name: str) -> str:
     if session.get(Thread, name) is not None:
         raise UsageError(f"there is a thread {name!r} already; choose another name for the fork")
     base = parent.head_id if number is None else _ended_turn(session, parent, number)
+    selected = parent.selected if base == parent.head_id else None
     now = datetime.now(UTC)
-    session.add(Thread(id=name, head_id=base, base_id=base, created=now, updated=now))
+    session.add(Thread(id=name, head_id=base, base_id=base, selected=selected, created=now, updated=now))
     session.flush()
     for counter in session.scalars(select_rows(Counter).where(Counter.thread_id == thread)):
         session.add(Counter(thread_id=name, stem=counter.stem, first=counter.next, next=counter.next))
     return name
 
 
-def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tuple[int, ...], int | None]:
-    """The numbers of the newest turns that stand, and the row before them; raises UsageError if there are fewer."""
+def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tuple[int, ...], Turn]:
+    """The numbers of the newest turns that stand, and the oldest of them; raises UsageError if there are fewer."""
     if num_turns < 1:
         raise UsageError(f"undo takes back one turn or more, not {num_turns}")
-    undone: list[int] = []
+    undone: list[Turn] = []
     counted = 0
     while counted < num_turns:
         if start is None:
@@ -71,9 +71,9 @@ def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tup
         row = session.get_one(Turn, start)
         made = session.scalar(select_rows(HandleRow.number).where(HandleRow.turn_id == row.id).limit(1))
         counted += not (row.undid and made is None)
-        undone.append(row.number)
+        undone.append(row)
         start = row.parent_id
-    return tuple(undone), start
+    return tuple(turn.number for turn in undone), undone[-1]
 
 
 def _ended_turn(session: Session, thread: Thread, number: int) -> int:

@@ -36,6 +36,11 @@ def get_open_turn(session: Session, thread: str) -> Turn | None:
     return session.scalar(select(Turn).where(Turn.thread_id == thread, Turn.status.in_(OPEN_STATUSES)))
 
 
+def current(session: Session, thread: Thread) -> Handle | None:
+    """What "it" means in an idle thread."""
+    return thread.selected or session.scalar(select(Turn.current).where(Turn.id == thread.head_id))
+
+
 def has_ended(session: Session, thread: str, number: int) -> bool:
     """Whether the thread has such a turn, and it ended."""
     ended = select(Turn.id).where(Turn.thread_id == thread, Turn.number == number, Turn.finished.is_not(None))

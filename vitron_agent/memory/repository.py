@@ -233,13 +233,12 @@ class Repository:
             if row is None:
                 return Recollection(turns=(), media=(), attached=(), current=None, next_numbers=())
             open_turn = queries.get_open_turn(session, thread)
-            newest = session.get(Turn, row.head_id) if open_turn is None else open_turn
-            point = None if newest is None else newest.id
+            point = open_turn.id if open_turn else row.head_id
             past = queries.chain(open_turn.parent_id if open_turn else point, length=num_turns)
             rows = session.scalars(select(Turn).join(past, past.c.id == Turn.id).order_by(Turn.number)).all()
             media = queries.named_artifacts(session, queries.chain(point, length=_MEDIA_TURNS), limit=num_media)
             attached = tuple(open_turn.attached) if open_turn else ()
-            current = newest.current if newest else None
+            current = open_turn.current if open_turn else queries.current(session, row)
             missing = {*attached, *([current] if current else [])} - {item.handle for item in media}
             if missing:
                 media = queries.named_artifacts(session, queries.chain(point), queries.is_handle(missing)) + media

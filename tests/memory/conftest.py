@@ -1,0 +1,70 @@
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy.engine import URL, make_url
+
+from tests.memory import postgres
+from vitron_agent.artifacts import ArtifactStore
+from vitron_agent.memory.database import Database
+from vitron_agent.memory.repository import Repository
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    try:
+        with postgres.server() as url:
+            yield url
+    except postgres.NoPostgresError as error:
+        if os.environ.get("VITRON_REQUIRE_POSTGRES") == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: URL) -> Iterator[str]:
+    with postgres.database(postgres_server) as url:
+        Database(url, busy_seconds=10.0).close()
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def blank_postgres(postgres_server: URL) -> Iterator[str]:
+    with postgres.database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL, migrated_template: str) -> Iterator[str]:
+    with postgres.database(postgres_server, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request, tmp_path) -> str:
+    """A database of each kind."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture
+def store() -> ArtifactStore:
+    return ArtifactStore("memory://")
+
+
+@pytest.fixture
+def open_repository(url: str, store: ArtifactStore) -> Iterator[Callable[..., Repository]]:
+    """Opens repositories on the test's database, closed at the end."""
+    opened: list[Repository] = []
+
+    def open_one(**settings: object) -> Repository:
+        opened.append(Repository(url, store, **{"busy_seconds": 10.0, **settings}))
+        return opened[-1]
+
+    yield open_one
+    for repository in opened:
+        repository.close()
+
+
+@pytest.fixture
+def repository(open_repository) -> Repository:
+    return open_repository()
