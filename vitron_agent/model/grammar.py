@@ -24,7 +24,7 @@ from vitron_agent.messages import (
 )  # fmt: skip
 from vitron_agent.model.tokens import CLOSING, OPENING, ROLES, STEMS, TARGET, TITLES, VALUE, PlannerTokenizer
 
-_WORD = r"([^<:=\\\s]|=+[^<:=>\\\s]|\\=>|\\[\\<:])+"
+_WORD = r"([^<:=\\\s\x00-\x1f]|=+[^<:=>\\\s\x00-\x1f]|\\=>|\\[\\<:])+"
 _TERMINALS = rf"""
 PHRASE: /( {_WORD}){{1,24}}/
 PROMPT: /( {_WORD}){{1,160}}/
