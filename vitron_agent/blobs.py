@@ -112,12 +112,16 @@ class BlobStore:
         """The bytes, checked; raises ArtifactError if they are missing or damaged."""
         with self.open(digest, suffix) as file:
             data = file.read()
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise ArtifactError(
-                f"artifact sha256:{digest} is damaged in {self.url}; restore it from a backup, or delete it and send "
-                "its source again"
-            )
+        self._compare(digest, hashlib.sha256(data).hexdigest())
         return data
+
+    def check(self, digest: str, suffix: str | None = None) -> None:
+        """Reads the bytes in pieces; raises ArtifactError if they are missing or damaged."""
+        hasher = hashlib.sha256()
+        with self.open(digest, suffix) as file:
+            while block := file.read(_BLOCK):
+                hasher.update(block)
+        self._compare(digest, hasher.hexdigest())
 
     def open(self, digest: str, suffix: str | None = None) -> BinaryIO:
         """The bytes as a file, unchecked; raises ArtifactError if they are missing."""
@@ -199,6 +203,13 @@ class BlobStore:
             else:
                 self._publish(path, Path(key))
         return digest
+
+    def _compare(self, wanted: str, found: str) -> None:
+        if wanted != found:
+            raise ArtifactError(
+                f"artifact sha256:{wanted} is damaged in {self.url}; restore it from a backup, or delete it and send "
+                "its source again"
+            )
 
     @staticmethod
     def _publish(temporary: Path, final: Path) -> None:

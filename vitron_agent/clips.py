@@ -3,20 +3,25 @@
 The same frames always give the same bytes, so that equal clips get equal ids.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
 
 Frame: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
 CLIP_MIME = "video/x-matroska"
-_OPTIONS = {"level": "3", "slices": "4", "slicecrc": "1"}  # a checksum in every slice: damage is noticed
+_SLICES = {True: "4", False: "1"}  # four threads may work on a frame; small frames cannot be cut
+_SMALL = 64
 _BIT_EXACT = {"fflags": "+bitexact"}  # no time stamps and random ids in the file
 _MILLISECOND = Fraction(1, 1000)  # the resolution of Matroska
 
@@ -46,49 +51,62 @@ def write_clip(path: Path, frames: Iterable[tuple[Frame, Fraction]], fps: Fracti
     """
     import av
 
-    shape: tuple[int, ...] = ()
+    first, rest = _peek(frames)
+    height, width = first[0].shape[:2]
     times: list[Fraction] = []
-    with av.open(str(path), "w", format="matroska", options=_BIT_EXACT) as container:
-        stream: Any = container.add_stream("ffv1", rate=fps, options=_OPTIONS)
-        stream.pix_fmt, stream.codec_context.thread_type = "bgr0", "SLICE"
-        stream.codec_context.time_base = _MILLISECOND
-        pts = -1
-        for array, seconds in frames:
-            if not times:
-                shape = array.shape
-                stream.height, stream.width = shape[:2]
-            if array.shape != shape or array.ndim != 3 or shape[2] != 3 or array.dtype != np.uint8:
-                raise ValueError(
-                    f"frames are (H, W, 3) RGB uint8 of one size; frame {len(times)} is {array.shape} {array.dtype}"
-                    f" in a clip of {shape}"
-                )
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
-            pts = max(pts + 1, round(seconds / _MILLISECOND))
-            frame.pts, frame.time_base = pts, _MILLISECOND
-            container.mux(stream.encode(frame))
-            times.append(seconds)
-        if not times:
-            raise ValueError("a clip needs at least one frame")
-        container.mux(stream.encode(None))
-    return ClipFacts(width=shape[1], height=shape[0], num_frames=len(times), fps=_mean_fps(times, fps))
+    try:
+        with av.open(str(path), "w", format="matroska", options=_BIT_EXACT) as container:
+            options = {"level": "3", "slices": _SLICES[min(height, width) >= _SMALL]}
+            stream: Any = container.add_stream("ffv1", rate=fps, options=options)
+            stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
+            stream.codec_context.time_base, stream.codec_context.thread_type = _MILLISECOND, "SLICE"
+            pts = -1
+            for array, seconds in rest:
+                pts = max(pts + 1, round(seconds / _MILLISECOND))
+                container.mux(stream.encode(_to_av(array, (height, width, 3), pts)))
+                times.append(seconds)
+            container.mux(stream.encode(None))
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(f"frames of {width} x {height} pixels cannot be kept as FFV1: {error}") from error
+    return ClipFacts(width=width, height=height, num_frames=len(times), fps=_mean_fps(times, fps))
 
 
 def read_clip(file: BinaryIO) -> Iterator[Frame]:
     """The frames of a working video, one at a time.
 
     Raises:
-        ValueError: The video is damaged.
+        ValueError: It is no such video.
     """
     import av
 
     try:
         with av.open(file, "r", format="matroska") as container:
-            stream = container.streams.video[0]
-            stream.codec_context.options = {"err_detect": "crccheck+explode"}
-            for frame in container.decode(stream):
+            for frame in container.decode(video=0):
                 yield cast("Frame", frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"the video is damaged: {error}") from error
+        raise ValueError(f"it is no working video: {error}") from error
+
+
+def _peek(frames: Iterable[tuple[Frame, Fraction]]) -> tuple[tuple[Frame, Fraction], Iterator[tuple[Frame, Fraction]]]:
+    """The first frame, and all of them."""
+    rest = iter(frames)
+    try:
+        first = next(rest)
+    except StopIteration:
+        raise ValueError("a clip needs at least one frame") from None
+    return first, itertools.chain([first], rest)
+
+
+def _to_av(array: Frame, shape: tuple[int, int, int], pts: int) -> "av.VideoFrame":
+    import av
+
+    if array.shape != shape or array.dtype != np.uint8:
+        raise ValueError(f"frames of this clip are {shape} RGB uint8; one is {array.shape} {array.dtype}")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+    frame.pts, frame.time_base = pts, _MILLISECOND
+    return frame
 
 
 def _mean_fps(times: list[Fraction], fps: Fraction) -> float:

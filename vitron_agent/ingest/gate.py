@@ -107,6 +107,7 @@ class _Gate:
 
     def array(self, array: NDArray[Any], fps: float) -> ArtifactRef:
         subject = f"the given array {array.shape} {array.dtype}"
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
         if array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8 and array.size:
             self._want("video", subject)
             return videos.ingest_frames(array, fps, subject, self._store, self._limits)
