@@ -26,12 +26,12 @@ def test_defaults_need_no_environment():
 def test_environment_overrides_defaults_and_arguments_override_the_environment(monkeypatch):
     monkeypatch.setenv("VITRON_DATABASE", "sqlite:///one.db")
     monkeypatch.setenv("VITRON_BUDGET__SECONDS", "60")
-    monkeypatch.setenv("VITRON_LIMITS__PIXELS", "1000")
+    monkeypatch.setenv("VITRON_LIMITS__MAX_PIXELS", "1000")
     settings = Settings.load(database="sqlite:///two.db", profile=None)
     assert settings.database == "sqlite:///two.db"
     assert settings.profile == "embedded"
     assert settings.budget == Budget(seconds=60)
-    assert settings.limits.pixels == 1000
+    assert settings.limits.max_pixels == 1000
 
 
 def test_roots_are_separated_as_in_path(monkeypatch):
@@ -48,7 +48,7 @@ def test_cache_follows_xdg(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("VITRON_LIMITS__PIXELS", "-1"),
+        ("VITRON_LIMITS__MAX_PIXELS", "-1"),
         ("VITRON_BUDGET__SECONDS", "soon"),
         ("VITRON_APPROVAL", "sometimes"),
         ("VITRON_DEVICE", "tpu"),

@@ -1,7 +1,7 @@
 """Settings: defaults, overridden by ``VITRON_*`` variables of the environment, overridden by arguments.
 
 This is the only module that reads the environment. Nested settings take two underscores:
-``VITRON_LIMITS__PIXELS=200000000``, ``VITRON_BUDGET__SECONDS=60``.
+``VITRON_LIMITS__MAX_PIXELS=200000000``, ``VITRON_BUDGET__SECONDS=60``.
 """
 
 import os
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from vitron_agent.errors import ConfigError
+from vitron_agent.ingest.limits import Limits
 from vitron_agent.messages import Channels
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
@@ -21,30 +22,6 @@ ApprovalMode = Literal["never", "always", "edits"]
 
 class _Values(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Limits(_Values):
-    """What the ingest gate lets through; each is checked before anything is decoded.
-
-    Attributes:
-        nbytes: Largest file, in bytes.
-        pixels: Largest picture or frame, width times height.
-        frames: Longest clip, in frames.
-        seconds: Longest clip, in seconds.
-        download_seconds: How long fetching one address may take in all.
-        redirects: How many redirects are followed.
-        attachments: How many pictures and clips come with one message.
-        characters: How long one message may be.
-    """
-
-    nbytes: Annotated[int, Field(gt=0)] = 256 * 2**20
-    pixels: Annotated[int, Field(gt=0)] = 100_000_000
-    frames: Annotated[int, Field(gt=0)] = 3_000
-    seconds: Annotated[float, Field(gt=0)] = 120.0
-    download_seconds: Annotated[float, Field(gt=0)] = 30.0
-    redirects: Annotated[int, Field(ge=0)] = 3
-    attachments: Annotated[int, Field(gt=0)] = 16
-    characters: Annotated[int, Field(gt=0)] = 8_000
 
 
 class Budget(_Values):
@@ -77,6 +54,8 @@ class Settings(BaseSettings):
         cache: Folder of downloaded and converted weights.
         roots: Folders that pictures and clips may be read from (in the variable: separated as in PATH); None = any.
         limits: Of the ingest gate.
+        max_attachments: How many pictures and clips may come with one message.
+        max_characters: How long one message may be.
         budget: Of one turn.
         approval: When a plan waits for the user.
         channels: Which halves of the planner's message experts may read.
@@ -97,6 +76,8 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=_user_cache)
     roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
     limits: Limits = Limits()
+    max_attachments: Annotated[int, Field(gt=0)] = 16
+    max_characters: Annotated[int, Field(gt=0)] = 8_000
     budget: Budget = Budget()
     approval: ApprovalMode = "never"
     channels: Channels = "hybrid"
