@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from vitron_agent.artifacts import Boxes
+import numpy as np
+
+from vitron_agent.boxes import Boxes
 from vitron_agent.messages import Finding, Module, Role
 from vitron_agent.tools.base import Backend, ImageArray, Job, Outcome, Produced, Progress
 
@@ -75,10 +77,9 @@ class ImageGroundingExpert:
 
     def run(self, job: Job) -> Outcome:
         """Gives one boxes artifact with all instances, or ``not_found``."""
-        image = job.image()
         reference = job.inputs.get(Role.REFERENCE)
         found = self.backend.detect(
-            image,
+            job.image(),
             job.invocation.target,
             image_id=job.inputs[Role.BASE].id,
             reference=None if reference is None else job.store.image(reference),
@@ -88,12 +89,9 @@ class ImageGroundingExpert:
         )
         if not found.findings:
             return Outcome(status="not_found", notes=found.notes)
-        height, width = image.shape[:2]
         boxes = Boxes(
-            boxes=tuple(finding.box for finding in found.findings if finding.box is not None),
-            labels=tuple(finding.label for finding in found.findings),
-            scores=tuple(finding.score for finding in found.findings),
-            width=width,
-            height=height,
+            np.array([finding.box for finding in found.findings], dtype=np.float64),
+            tuple(finding.label for finding in found.findings),
+            tuple(finding.score for finding in found.findings),
         )
         return Outcome(outputs=(Produced("boxes", "boxes", boxes),), findings=found.findings, notes=found.notes)

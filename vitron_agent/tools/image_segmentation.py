@@ -71,12 +71,12 @@ class Partition:
     """Every pixel's part of the picture.
 
     Attributes:
-        labels: (H, W) uint8 or uint16; part n is described by ``findings[n]``; every number is used.
+        labels: (H, W) uint16; part n is described by ``findings[n]``; every number is used.
         findings: What each part looks most like; the label is ``region`` where that isn't known.
         notes: Sentences for the user.
     """
 
-    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    labels: NDArray[np.uint16]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
 
@@ -150,9 +150,7 @@ def prompt_of(job: Job) -> Prompt:
     """Reads what a job asks to select; its mask input counts as one more drawn region."""
     invocation = job.invocation
     regions = invocation.regions
-    masks = {
-        region.artifact: job.store.mask(job.store.ref(region.artifact)) for region in regions if region.artifact
-    }
+    masks = {region.artifact: job.store.mask(region.artifact) for region in regions if region.artifact}
     if job.mask is not None:
         mask_id = job.inputs[Role.MASK].id
         regions = (*regions, Region.mask(mask_id))
