@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W, 3) RGB or (H, W, 4) RGBA with straight alpha; full range of its dtype."""
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEAD = 33
+"""Bytes of signature and header."""
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
 class PngHeader:
-    """What the first 33 bytes of a PNG say."""
+    """What the first :data:`PNG_HEAD` bytes of a PNG say."""
 
     width: int
     height: int
@@ -27,11 +29,19 @@ class PngHeader:
     color_type: int
 
     @property
-    def kind(self) -> str:
-        """``image``, ``mask`` or ``partition``: the three forms that the store writes; else ``other``."""
-        forms = {(1, 0): "mask", (16, 0): "partition", (8, 2): "image", (16, 2): "image", (8, 6): "image",
-                 (16, 6): "image"}  # fmt: skip
-        return forms.get((self.bit_depth, self.color_type), "other")
+    def form(self) -> tuple[str, str, int] | None:
+        """Kind, dtype and number of channels of the six forms that the store writes; None = none of them."""
+        return _FORMS.get((self.bit_depth, self.color_type))
+
+
+_FORMS = {
+    (1, 0): ("mask", "bool", 1),
+    (16, 0): ("partition", "uint16", 1),
+    (8, 2): ("image", "uint8", 3),
+    (16, 2): ("image", "uint16", 3),
+    (8, 6): ("image", "uint8", 4),
+    (16, 6): ("image", "uint16", 4),
+}
 
 
 def png_header(data: bytes) -> PngHeader:
@@ -40,7 +50,7 @@ def png_header(data: bytes) -> PngHeader:
     Raises:
         ValueError: The bytes do not begin like a PNG.
     """
-    if len(data) < 33 or not data.startswith(PNG_SIGNATURE) or data[12:16] != b"IHDR":
+    if len(data) < PNG_HEAD or not data.startswith(_PNG_SIGNATURE) or data[12:16] != b"IHDR":
         raise ValueError("not a PNG")
     return PngHeader(*struct.unpack(">IIBB", data[16:26]))
 
@@ -118,7 +128,7 @@ def read_icc(file: BinaryIO) -> bytes | None:
     Raises:
         ValueError: It is no PNG, or its profile is damaged.
     """
-    png_header(file.read(33))
+    png_header(file.read(PNG_HEAD))
     while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
         body = file.read(int.from_bytes(head[:4]))
         checksum = file.read(4)
@@ -132,7 +142,7 @@ def read_icc(file: BinaryIO) -> bytes | None:
 def _insert_icc(data: bytes, icc: bytes) -> bytes:
     body = b"iCCPICC profile\0\0" + zlib.compress(icc, 6)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return data[:33] + chunk + data[33:]
+    return data[:PNG_HEAD] + chunk + data[PNG_HEAD:]
 
 
 def _encode(array: NDArray[Any], *options: int) -> bytes:
