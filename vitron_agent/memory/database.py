@@ -26,6 +26,21 @@ from vitron_agent.memory.models import SCHEMA_REVISION, VERSION_TABLE
 _MIGRATION_LOCK = 0x7669_7401
 _GARBAGE_LOCK = 0x7669_7402
 """Keys of PostgreSQL advisory locks."""
+_ADVICE = {
+    "file is not a database": "it is damaged or something else: move it away, or restore a backup",
+    "malformed": "it is damaged: restore a backup, or move the file away to begin anew",
+    "unable to open database file": "make its folder, or make it readable and writable",
+    "readonly database": "make the file and its folder writable, or choose another place with database=",
+    "disk I/O error": "the disk fails, or its folder is not writable: check it, then restore a backup if need be",
+    "disk is full": "free some space and try again; nothing of this step was written",
+    "database is locked": "another process writes for too long: raise busy_seconds, or use PostgreSQL",
+    "does not exist": "create the database and its user, or mend their names in database=",
+    "authentication failed": "mend user and password in database=",
+    "too many clients": "raise max_connections of the server, or run fewer processes",
+    "connection to server": "start the server, or mend host and port in database=",
+    "No space left": "free some space on the server and try again; nothing of this step was written",
+}
+"""Signs in a driver's message, and what to do about each; the first that fits counts."""
 
 
 class now_seconds(FunctionElement[float]):  # noqa: N801 (reads as an SQL function)
@@ -142,22 +157,11 @@ def driver_needed(url: URL) -> Iterator[None]:
 def explain(error: Exception, url: URL) -> PersistenceError:
     """What happened to a database and what to do, from the driver's error."""
     name = url.render_as_string(hide_password=True)
-    reason = str(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error).strip()
+    reason = str(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+    reason = " ".join(reason.split())
     if isinstance(error, PoolTimeoutError):
         return PersistenceError(f"all connections to {name} stayed busy; use fewer threads at a time")
-    advice = {
-        "file is not a database": "it is damaged or something else: move it away, or restore a backup",
-        "malformed": "it is damaged: restore a backup, or move the file away to begin anew",
-        "unable to open database file": "make its folder, or make it readable and writable",
-        "readonly database": "make the file and its folder writable, or choose another place with database=",
-        "disk I/O error": "the disk fails, or its folder is not writable: check it, then restore a backup if need be",
-        "disk is full": "free some space and try again; nothing of this step was written",
-        "database is locked": "another process writes for too long: raise busy_seconds, or use PostgreSQL",
-        "could not connect": "start the server, or mend host, port and password in database=",
-        "connection failed": "start the server, or mend host, port and password in database=",
-        "does not exist": "create the database, or mend its name in database=",
-    }
-    fix = next((fix for sign, fix in advice.items() if sign in reason), "check the database and its log")
+    fix = next((fix for sign, fix in _ADVICE.items() if sign in reason), "check the database and its log")
     return PersistenceError(f"{name}: {reason}; {fix}")
 
 

@@ -25,7 +25,8 @@ _REF_FIELDS = tuple(ArtifactRef.model_fields)
 
 def get_thread(session: Session, thread: str, *, lock: bool = False) -> Thread:
     """The thread's row; raises UnknownThreadError."""
-    row = session.get(Thread, thread, with_for_update=lock or None)
+    # A lock that lets rows that refer to the thread be written meanwhile (PostgreSQL; SQLite locks the whole file).
+    row = session.get(Thread, thread, with_for_update={"key_share": True} if lock else None)
     if row is None:
         raise UnknownThreadError(f"there is no thread {thread!r}; threads are made by their first turn")
     return row

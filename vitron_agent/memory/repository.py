@@ -176,6 +176,7 @@ class Repository:
     def finish_turn(self, turn: RunningTurn, status: EndStatus, reply: str) -> TurnView:
         """Ends the turn and makes it the thread's newest."""
         with self._database.write() as session:
+            queries.get_thread(session, turn.thread, lock=True)  # before the turn's row, as resume_turn does
             row = ledger.guard(session, self._backing, turn)
             lifecycle.end(session, row, status, reply)
             session.flush()
