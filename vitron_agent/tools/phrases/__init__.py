@@ -1,0 +1,1 @@
+"""Noun phrases: what they name, and which of several instances they mean."""
