@@ -10,7 +10,7 @@ from vitron_agent.artifacts import ArtifactStore
 
 @pytest.fixture(autouse=True)
 def _only_this_machine() -> None:
-    socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+    socket_allow_hosts(["127.0.0.1", "127.0.0.2", "::1"], allow_unix_socket=True)
 
 
 @pytest.fixture

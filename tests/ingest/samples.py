@@ -2,8 +2,10 @@
 
 import io
 import struct
+import tempfile
 import zlib
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -86,12 +88,13 @@ def clip(
     pixels: str = "yuv420p", options: dict[str, str] | None = None,
 ) -> bytes:  # fmt: skip
     """A clip whose n-th frame is a plain grey of brightness 20 * n (mod 240)."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format=form, options=options or {}) as container:
-        stream: Any = container.add_stream(codec, rate=Fraction(rate))
-        stream.width, stream.height, stream.pix_fmt = *size, pixels
-        for number in range(frames):
-            array = np.full((size[1], size[0], 3), number * 20 % 240, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip"
+        with av.open(str(path), "w", format=form, options=options or {}) as container:
+            stream: Any = container.add_stream(codec, rate=Fraction(rate))
+            stream.width, stream.height, stream.pix_fmt = *size, pixels
+            for number in range(frames):
+                array = np.full((size[1], size[0], 3), number * 20 % 240, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+            container.mux(stream.encode(None))
+        return path.read_bytes()

@@ -75,7 +75,8 @@ def is_public(address: str, allowed: Iterable[IPv4Network | IPv6Network] = ()) -
     ip = _unwrapped(ipaddress.ip_address(address))
     if any(ip in network for network in allowed if network.version == ip.version):
         return True
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+    inside = ip.is_multicast or ip.is_reserved or ip.is_unspecified or (ip.version == 6 and ip.is_site_local)
+    return ip.is_global and not inside
 
 
 def _unwrapped(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -52,7 +52,7 @@ class Limits(BaseModel):
         limit = getattr(self, setting)
         if value > limit:
             raise MediaLimitError(
-                f"{subject}: {value:,.10g} {unit}, more than the limit of {limit:,.10g}; make it smaller, or allow it "
+                f"{subject}: {round(value, 3):,} {unit}, more than the limit of {limit:,}; make it smaller, or allow it "
                 f"with Limits({setting}=...)"
             )
 

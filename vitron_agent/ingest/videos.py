@@ -26,6 +26,7 @@ _CODECS = frozenset(
 )  # fmt: skip
 _DEFAULT_FPS = Fraction(25)
 _HD_HEIGHT = 720
+_MARGIN = 1 << 20
 
 
 def ingest_clip(file: BinaryIO, form: ClipFormat, subject: str, store: ArtifactStore, limits: Limits) -> ArtifactRef:
@@ -80,8 +81,9 @@ def _picture_stream(container: "av.container.InputContainer", subject: str, limi
     if stream is None:
         raise MediaFormatError(f"{subject}: it has no pictures, only sound or data")
     codec = stream.codec_context
-    if codec.name not in _CODECS:
-        raise MediaFormatError(f"{subject}: its codec {codec.name} is not allowed; convert it to H.264, VP9 or AV1")
+    if codec is None or codec.name not in _CODECS:
+        name = "that nobody knows" if codec is None else codec.name
+        raise MediaFormatError(f"{subject}: its codec {name} is not allowed; convert it to H.264, VP9 or AV1")
     limits.check_size(stream.width, stream.height, subject)
     limits.check("max_frames", stream.frames, subject, "frames")
     limits.check("max_clip_pixels", stream.frames * stream.width * stream.height, subject, "pixels in all its frames")
@@ -89,7 +91,8 @@ def _picture_stream(container: "av.container.InputContainer", subject: str, limi
         limits.check("max_seconds", float(stream.duration * stream.time_base), subject, "seconds")
     elif container.duration is not None:
         limits.check("max_seconds", container.duration / 1_000_000, subject, "seconds")
-    codec.options = {"err_detect": "explode", "max_pixels": str(limits.max_pixels)}
+    # Decoders pad their frames, hence the margin; frames that are too large by less are refused once they are decoded.
+    codec.options = {"err_detect": "explode", "max_pixels": str(2 * limits.max_pixels + _MARGIN)}
     codec.thread_type = "AUTO"
     return stream
 
@@ -119,7 +122,7 @@ def _frames(container: Any, stream: Any, fps: Fraction, subject: str) -> Iterato
 def _refuse_if_short(container: Any, stream: Any, num_packets: int, end: Fraction, subject: str) -> None:
     declared = Fraction(container.duration or 0, 1_000_000)
     start = Fraction(container.start_time or 0, 1_000_000)
-    tolerance = max(declared / 10, Fraction(1, 2))
+    tolerance = max(declared / 50, Fraction(1, 2))
     if num_packets < stream.frames or end - start < declared - tolerance:
         raise MediaFormatError(
             f"{subject}: it is cut short ({num_packets} frames, {float(end - start):.1f} s; its header promises "
