@@ -2,9 +2,9 @@
 
     python -m vitron_agent.train.data.wordnet --wordnet /usr/share/wordnet --classes imagenet_classes.tsv
 
-``--wordnet`` is the folder of ``data.noun`` (Debian: package ``wordnet-base``); ``--classes`` holds the 1,000 classes in
-the order of the classifier's outputs, one ``<WordNet id><tab><name>`` a line. The output has two parts: *things* (the
-classes and everything above them) and *words*, each with the thing that it means and how (see :class:`Relation`).
+``--wordnet`` is the folder of ``data.noun`` (Debian: package ``wordnet-base``); ``--classes`` holds the 1,000 classes
+in the order of the classifier's outputs, one ``<WordNet id><tab><name>`` a line. The output has two parts: *things*
+(the classes and everything above them) and *words*, each with the thing that it means and how (:class:`Relation`).
 """
 
 import argparse
@@ -16,182 +16,41 @@ from pathlib import Path
 
 from vitron_agent.tools.phrases.nouns import TABLE, Relation
 
+
+def _listed(names: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in names.split(","))
+
+
 _VISIBLE = frozenset({"03", "05", "06", "08", "13", "17", "18", "20", "27"})
 """WordNet's lexicographer files of things that can be seen: tops, animals, artifacts, bodies, food, objects, ..."""
-_ABSTRACT = frozenset(
-    [
-        "entity",
-        "physical entity",
-        "abstraction",
-        "object",
-        "whole",
-        "artifact",
-        "instrumentality",
-        "living thing",
-        "organism",
-        "matter",
-        "substance",
-        "unit",
-        "causal agent",
-        "thing",
-        "device",
-        "implement",
-        "equipment",
-        "instrument",
-        "creation",
-        "commodity",
-        "covering",
-        "way",
-        "part",
-        "piece",
-        "product",
-        "natural object",
-        "solid",
-        "chordate",
-        "placental",
-        "foodstuff",
-        "framework",
-        "support",
-        "material",
-        "surface",
-        "area",
-        "structure",
-        "container",
-        "conveyance",
-        "case",
-        "board",
-        "consumer goods",
-        "durables",
-        "mechanism",
-        "system",
-        "strip",
-        "fabric",
-        "body part",
-        "plant organ",
-    ]
+_ABSTRACT = _listed(
+    """
+    entity, physical entity, abstraction, object, whole, artifact, instrumentality, living thing, organism,
+    matter, substance, unit, causal agent, thing, device, implement, equipment, instrument, creation, commodity,
+    covering, way, part, piece, product, natural object, solid, chordate, placental, foodstuff, framework,
+    support, material, surface, area, structure, container, conveyance, case, board, consumer goods, durables,
+    mechanism, system, strip, fabric, body part, plant organ
+    """
 )
 """Things too general to look for, or to be told of."""
-_FAMILIES = frozenset(
-    [
-        "bird",
-        "fish",
-        "shark",
-        "dog",
-        "cat",
-        "big cat",
-        "bear",
-        "monkey",
-        "ape",
-        "lemur",
-        "horse",
-        "cattle",
-        "sheep",
-        "goat",
-        "hog",
-        "wolf",
-        "fox",
-        "rabbit",
-        "squirrel",
-        "elephant",
-        "whale",
-        "seal",
-        "camel",
-        "snake",
-        "lizard",
-        "turtle",
-        "frog",
-        "salamander",
-        "spider",
-        "butterfly",
-        "beetle",
-        "insect",
-        "crab",
-        "lobster",
-        "snail",
-        "flower",
-        "mushroom",
-        "fungus",
-        "fruit",
-        "bread",
-        "sandwich",
-        "sauce",
-        "wine",
-        "car",
-        "truck",
-        "van",
-        "bus",
-        "train",
-        "locomotive",
-        "bicycle",
-        "motorcycle",
-        "airplane",
-        "aircraft",
-        "ship",
-        "boat",
-        "sailboat",
-        "chair",
-        "table",
-        "sofa",
-        "bed",
-        "lamp",
-        "clock",
-        "watch",
-        "telephone",
-        "camera",
-        "computer",
-        "bottle",
-        "jar",
-        "pot",
-        "pan",
-        "glass",
-        "cup",
-        "bowl",
-        "bag",
-        "box",
-        "basket",
-        "hat",
-        "cap",
-        "helmet",
-        "shoe",
-        "skirt",
-        "coat",
-        "sweater",
-        "swimsuit",
-        "necktie",
-        "scarf",
-        "knife",
-        "gun",
-        "ball",
-        "guitar",
-        "piano",
-        "drum",
-        "keyboard",
-        "fence",
-        "bridge",
-        "roof",
-        "tower",
-        "house",
-        "church",
-        "building",
-        "mountain",
-        "shop",
-        "curtain",
-        "towel",
-        "rug",
-        "oven",
-        "heater",
-        "fan",
-        "pen",
-        "musical instrument",
-        "boot",
-    ]
+_FAMILIES = _listed(
+    """
+    bird, fish, shark, dog, cat, big cat, bear, monkey, ape, lemur, horse, cattle, sheep, goat, hog, wolf, fox,
+    rabbit, squirrel, elephant, whale, seal, camel, snake, lizard, turtle, frog, salamander, spider, butterfly,
+    beetle, insect, crab, lobster, snail, flower, mushroom, fungus, fruit, bread, sandwich, sauce, wine, car,
+    truck, van, bus, train, locomotive, bicycle, motorcycle, airplane, aircraft, ship, boat, sailboat, chair,
+    table, sofa, bed, lamp, clock, watch, telephone, camera, computer, bottle, jar, pot, pan, glass, cup, bowl,
+    bag, box, basket, hat, cap, helmet, shoe, skirt, coat, sweater, swimsuit, necktie, scarf, knife, gun, ball,
+    guitar, piano, drum, keyboard, fence, bridge, roof, tower, house, church, building, mountain, shop, curtain,
+    towel, rug, oven, heater, fan, pen, musical instrument, boot
+    """
 )
 """Things that people see as one kind: whatever WordNet puts below them may be looked for as them."""
 _ANIMAL = "05"
 """Lexicographer file of animals: there, unlike among tools or dishes, sisters look alike."""
 _PERSON = "00007846"
 """Offset of *person*, which has a learned query instead of classes."""
-_MAX_WORDS = 3
+_MAX_WORDS = 5
 _MAX_SISTERS = 6
 """A word stands for its sisters only where they are no more; a larger family says too little."""
 _MAX_FAMILY = 20
@@ -323,8 +182,8 @@ def _read_senses(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
 def build(wordnet: WordNet) -> str:
     """The table's text: lines of things, an empty line, lines of words.
 
-    A thing is ``<WordNet id>|<name>|<class or nothing>|<numbers of the things above, by comma>``; it comes after what is above
-    it. A word is ``<word>|<relation><numbers of the things, by comma>``.
+    A thing is ``<WordNet id>|<name>|<class or nothing>|<numbers of the things above, by comma>``; it comes after what
+    is above it. A word is ``<word>|<relation><numbers of the things, by comma>``.
     """
     order = sorted(wordnet.known, key=lambda offset: (len(wordnet.closure(offset)), offset))
     number = {offset: position for position, offset in enumerate(order)}
