@@ -1,0 +1,19 @@
+"""Events of a turn onto LangGraph's custom stream."""
+
+import asyncio
+from collections.abc import Callable
+
+from langgraph.config import get_stream_writer
+
+from vitron_agent.events import Event
+
+
+def emitter() -> Callable[[Event], None]:
+    """What sends events of the running node; may be called from any thread."""
+    writer = get_stream_writer()
+    loop = asyncio.get_running_loop()
+
+    def emit(event: Event) -> None:
+        loop.call_soon_threadsafe(writer, event.to_json())
+
+    return emit

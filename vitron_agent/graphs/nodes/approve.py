@@ -1,0 +1,66 @@
+"""Waits for the user where the plan asks for it, then makes the plan the turn's own. Nothing has run so far."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal
+
+from langgraph.types import Command, interrupt
+
+from vitron_agent.errors import InvocationError
+from vitron_agent.graphs.approval import Decision, Decisions, Reject, Respond, approval_request, edited
+from vitron_agent.graphs.planning import check, known_kinds, rejection
+from vitron_agent.graphs.record import record
+from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.state import TurnState
+from vitron_agent.graphs.toolcalls import plan_to_message
+from vitron_agent.messages import InvocationResult, Plan
+
+Goto = Command[Literal["plan", "dispatch"]]
+
+
+def approve_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+    """Makes the node. It is run again from its beginning when the answer comes, so nothing is written before that."""
+
+    def problem_of(thread: str, plan: Plan, decisions: Sequence[Decision]) -> tuple[Plan, str]:
+        if len(decisions) != len(plan.invocations):
+            return plan, f"{len(plan.invocations)} invocations wait for as many decisions, {len(decisions)} came"
+        try:
+            changed = edited(plan, decisions)
+            if changed != plan:
+                check(services, changed, known_kinds(services, thread, changed).get)
+        except InvocationError as error:
+            return plan, str(error)
+        return changed, ""
+
+    async def approve(state: TurnState) -> Goto:
+        plan = state["plan"]
+        assert plan is not None
+        turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+        decisions: tuple[Decision, ...] = ()
+        problem = ""
+        while state["ask"]:
+            turn.asking = True
+            decisions = interrupt(approval_request(plan, problem), response_schema=Decisions).decisions
+            turn.asking = False
+            changed, problem = await asyncio.to_thread(problem_of, state["thread"], plan, decisions)
+            if not problem:
+                plan = changed
+                break
+        said = [decision.message for decision in decisions if isinstance(decision, Respond)]
+        if said:
+            wish = rejection(plan, f"the user says: {' '.join(said)}")
+            return Command(goto="plan", update={"rejections": (*state["rejections"], wish)})
+        await asyncio.to_thread(services.repository.record_plan, turn.running, plan)
+        message = plan_to_message(plan, state["call_ids"], f"{state['thread']}/{state['turn']}.{state['attempt']}")
+        ended = [
+            (position, InvocationResult(invocation=step, status="rejected", error=decision.message))
+            for position, (step, decision) in enumerate(zip(plan.invocations, decisions, strict=False))
+            if isinstance(decision, Reject)
+        ]
+        update: dict[str, Any] = {"plan": plan}
+        recorded = await asyncio.to_thread(record, services, turn.running, state, ended)
+        update["turn_results"] = recorded["turn_results"]
+        update["messages"] = ([] if state["given"] else [message]) + recorded["messages"]
+        return Command(goto="dispatch", update=update)
+
+    return approve

@@ -1,0 +1,84 @@
+"""Sends every invocation that can run to the node of its module, and ends the turn when none is left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from langgraph.types import Command, Send
+
+from vitron_agent.graphs.nodes.expert import spent
+from vitron_agent.graphs.record import record
+from vitron_agent.graphs.schedule import next_wave, settle_inputs
+from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.state import Task, TurnState
+from vitron_agent.graphs.turns import OpenTurn
+from vitron_agent.messages import Handle, Invocation, InvocationResult, Module
+
+Goto = Command[str]
+_MOVE = Module.CONVERSATION
+
+
+def dispatch_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+    """Makes the node."""
+
+    def halt_of(state: TurnState, turn: OpenTurn, ready: Sequence[tuple[int, Invocation]]) -> str:
+        budget = services.settings.budget
+        if turn.stop.is_set():
+            return turn.stop.reason
+        if state["seconds"] >= budget.seconds:
+            return spent(budget)
+        if len(state["candidates"]) >= budget.calls and any(step.module is not _MOVE for _, step in ready):
+            return f"the turn's {budget.calls} expert calls are spent (setting budget.calls)"
+        return ""
+
+    def advance(state: TurnState) -> Goto:
+        plan, results = state["plan"], state["turn_results"]
+        assert plan is not None
+        turn = services.turns.take(state["thread"], state["turn"])
+        wave = next_wave(plan, results)
+        halt = halt_of(state, turn, wave.ready)
+        ended = [(position, _skipped(step, why)) for position, step, why in wave.skipped]
+        if not halt and wave.ready:
+            left = services.settings.budget.calls - len(state["candidates"])
+            sends = [_send(services, state, position, step) for position, step in wave.ready[: max(left, 1)]]
+            return Command(goto=sends, update=record(services, turn.running, state, ended))
+        if wave.ready:
+            never = {result.invocation.id for _, result in ended} | results.keys()
+            steps = [(position, step) for position, step in enumerate(plan.invocations) if step.id not in never]
+            ended += [(position, _skipped(step, halt)) for position, step in steps]
+        elif not any(result.status == "skipped" and result.error == halt for result in results.values()):
+            halt = ""  # all was finished before it could stop anything
+        return Command(goto="reply", update={**record(services, turn.running, state, ended), "halt": halt})
+
+    async def dispatch(state: TurnState) -> Goto:
+        return await asyncio.to_thread(advance, state)
+
+    return dispatch
+
+
+def _skipped(step: Invocation, why: str) -> InvocationResult:
+    return InvocationResult(invocation=step, status="skipped", error=why)
+
+
+def _send(services: Services, state: TurnState, position: int, step: Invocation) -> Send:
+    step = settle_inputs(step, state["turn_results"], start=state["start"], current=_current(services, state, step))
+    handles = {item.handle for item in step.inputs}
+    refs = services.repository.resolve(state["thread"], sorted(handles))
+    settings = services.settings
+    task = Task(
+        thread=state["thread"],
+        turn=state["turn"],
+        position=state["position"] + position,
+        invocation=step,
+        inputs=tuple((item.role, refs[item.handle]) for item in step.inputs),
+        seconds=min(settings.budget.call_seconds, settings.budget.seconds - state["seconds"]),
+        seed=settings.seed + state["replans"],
+    )
+    return Send(step.module.value, {"task": task})
+
+
+def _current(services: Services, state: TurnState, step: Invocation) -> Handle | None:
+    """What "it" means now, where a move in the conversation has changed that."""
+    moved = any(result.invocation.module is Module.CONVERSATION for result in state["turn_results"].values())
+    if not moved or step.module is Module.CONVERSATION:
+        return state["start"]
+    return services.repository.recall(state["thread"], num_turns=1, num_media=1).current

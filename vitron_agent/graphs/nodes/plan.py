@@ -1,0 +1,73 @@
+"""Asks the planner, or takes the plan that the caller's own model wrote as tool calls."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage
+
+from vitron_agent.errors import ExpertTimeout, InvocationError, TurnCancelled
+from vitron_agent.events import Event
+from vitron_agent.graphs.emit import emitter
+from vitron_agent.graphs.planning import completed, plan_request, with_ids
+from vitron_agent.graphs.schedule import without_finished
+from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.state import TurnState
+from vitron_agent.graphs.toolcalls import message_to_plan
+from vitron_agent.graphs.workers import call
+from vitron_agent.messages import Plan
+from vitron_agent.planners.base import PlanRequest
+
+
+def plan_node(services: Services) -> Callable[[TurnState], Awaitable[dict[str, Any]]]:
+    """Makes the node. What it finds wrong is left to ``validate``."""
+
+    async def plan(state: TurnState) -> dict[str, Any]:
+        if state["failure"]:
+            return {}
+        turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+        memory = await asyncio.to_thread(services.repository.recall, state["thread"])
+        attempt = state["attempt"] + 1
+        start = state["start"] or memory.current
+        request = plan_request(
+            memory, state["text"], regions=state.get("regions") or (), current=start, rejections=state["rejections"]
+        )
+        update: dict[str, Any] = {"attempt": attempt, "start": start, "plan": None, "problem": ""}
+        emit = emitter()
+
+        def ask(cancelled: Callable[[], bool]) -> Plan:
+            def on_token(text: str) -> None:
+                if not cancelled():
+                    emit(Event(type="token", text=text))
+
+            return services.planner.plan(request, on_token)
+
+        left = services.settings.budget.seconds - state["seconds"]
+        started = time.perf_counter()
+        try:
+            made = _given(state) if state["given"] else await call(ask, seconds=left, stop=turn.stop)
+            update |= _numbered(state, made, request, attempt)
+        except InvocationError as error:
+            update["problem"] = str(error)
+        except TurnCancelled as error:
+            update["halt"] = str(error)
+        except ExpertTimeout:
+            update["halt"] = f"planning took longer than the turn may ({services.settings.budget.seconds:g} s)"
+        return update | {"seconds": state["seconds"] + time.perf_counter() - started}
+
+    return plan
+
+
+def _given(state: TurnState) -> Plan:
+    return message_to_plan(cast("AIMessage", state["messages"][-1]))
+
+
+def _numbered(state: TurnState, plan: Plan, request: PlanRequest, attempt: int) -> dict[str, Any]:
+    finished = state["turn_results"]
+    plan = with_ids(without_finished(completed(plan, request), finished), state["turn"], attempt)
+    if state["given"]:
+        call_ids = tuple(str(item["id"]) for item in cast("AIMessage", state["messages"][-1]).tool_calls)
+    else:
+        call_ids = tuple(step.id for step in plan.invocations)
+    return {"plan": plan, "call_ids": call_ids, "position": len(finished)}

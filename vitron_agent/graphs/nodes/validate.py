@@ -1,0 +1,60 @@
+"""Whether the plan can be run; if not, it goes back to the planner, twice at most."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from langgraph.types import Command
+
+from vitron_agent.errors import InvocationError
+from vitron_agent.events import Event
+from vitron_agent.graphs.approval import needs_approval
+from vitron_agent.graphs.emit import emitter
+from vitron_agent.graphs.planning import MAX_TRIES, check, known_kinds, rejection
+from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.state import TurnState
+
+Goto = Command[Literal["plan", "approve", "reply"]]
+
+
+def validate_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+    """Makes the node."""
+
+    def problem_of(state: TurnState) -> str:
+        plan = state["plan"]
+        if plan is None:
+            return state["problem"]
+        try:
+            kinds = known_kinds(services, state["thread"], plan)
+            check(services, plan, kinds.get, calls_made=len(state["candidates"]))
+        except InvocationError as error:
+            return str(error)
+        return ""
+
+    async def validate(state: TurnState) -> Goto:
+        if state["halt"] or state["failure"]:
+            return Command(goto="reply")
+        emit = emitter()
+        problem = await asyncio.to_thread(problem_of, state)
+        plan = state["plan"]
+        if problem or plan is None:
+            emit(Event(type="plan_rejected", text=problem, plan=plan))
+            return _refuse(state, problem)
+        emit(Event(type="plan", plan=plan))
+        if not plan.invocations:
+            turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+            await asyncio.to_thread(services.repository.record_plan, turn.running, plan)
+            return Command(goto="reply")
+        return Command(goto="approve", update={"ask": needs_approval(plan, services.approval)})
+
+    return validate
+
+
+def _refuse(state: TurnState, problem: str) -> Goto:
+    """Back to the planner, unless it had its chances or only repeats itself."""
+    refused = rejection(state["plan"], problem)
+    refusals = state["refusals"] + 1
+    update: dict[str, Any] = {"refusals": refusals, "rejections": (*state["rejections"], refused)}
+    if refusals == MAX_TRIES or refused in state["rejections"] or state["given"]:
+        return Command(goto="reply", update={**update, "failure": problem})
+    return Command(goto="plan", update=update)

@@ -1,0 +1,104 @@
+"""From a request to a plan that can be run: what the planner sees, and what is made of its answer."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from vitron_agent.artifacts import Kind
+from vitron_agent.errors import InvocationError, UnknownThreadError
+from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.validation import KindOf, check_plan
+from vitron_agent.memory.views import Recollection
+from vitron_agent.messages import Handle, Plan, Region
+from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
+from vitron_agent.wire import complete, write_plan
+
+MAX_TRIES = 3
+"""A plan that cannot be run goes back to the planner twice."""
+
+
+def plan_request(
+    memory: Recollection,
+    text: str,
+    *,
+    regions: Sequence[Region] = (),
+    current: Handle | None = None,
+    rejections: Sequence[Rejection] = (),
+) -> PlanRequest:
+    """What a planner may look at.
+
+    Args:
+        memory: Of the conversation, the open turn included.
+        text: The user's words.
+        regions: What the user drew.
+        current: What "it" means.
+        rejections: Earlier tries at this request.
+    """
+    return PlanRequest(
+        text=text,
+        media=tuple(Medium(handle=item.handle, kind=item.ref.kind, artifact=item.ref.id) for item in memory.media),
+        attached=memory.attached,
+        current=current,
+        regions=tuple(regions),
+        history=tuple(PastTurn(text=turn.text, plan=turn.plan or Plan(text=turn.reply)) for turn in memory.turns),
+        next_numbers=memory.next_numbers,
+        rejections=tuple(rejections),
+    )
+
+
+def completed(plan: Plan, request: PlanRequest) -> Plan:
+    """A plan with base inputs and output handles filled in."""
+    media = [(medium.handle, medium.kind) for medium in request.media]
+    return complete(plan, media, request.current, dict(request.next_numbers))
+
+
+def with_ids(plan: Plan, turn: int, attempt: int) -> Plan:
+    """Gives each invocation its id ``<turn>.<attempt>.<n>``: the same for a replay, different for a new plan."""
+    steps = tuple(
+        step.model_copy(update={"id": f"{turn}.{attempt}.{number}"}) for number, step in enumerate(plan.invocations, 1)
+    )
+    return plan.model_copy(update={"invocations": steps})
+
+
+def check(services: Services, plan: Plan, kind_of: KindOf, *, calls_made: int = 0) -> None:
+    """Whether a completed plan can be run; raises an InvocationError as :func:`check_plan`."""
+    budget = services.settings.budget
+    check_plan(plan, kind_of, services.experts, budget, profile=services.profile, calls_left=budget.calls - calls_made)
+
+
+def known_kinds(services: Services, thread: str, plan: Plan) -> dict[Handle, Kind]:
+    """The kinds of those artifacts that a plan names and the conversation has. Blocking."""
+    handles = sorted(
+        {item.handle for step in plan.invocations for item in step.inputs}
+        | {region.source for step in plan.invocations for region in step.regions if region.source}
+    )
+    found: dict[Handle, Kind] = {}
+    for handle in handles:
+        with contextlib.suppress(UnknownThreadError):
+            found[handle] = services.repository.resolve(thread, [handle])[handle].kind
+    return found
+
+
+def rejection(plan: Plan | None, error: str) -> Rejection:
+    """A plan and why it cannot be run, for the planner; None where what it wrote was no plan."""
+    return Rejection(plan="" if plan is None else write_plan(plan), error=error)
+
+
+def draft(services: Services, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
+    """A plan that can be run, or an answer; nothing is executed or kept. Blocking.
+
+    Raises:
+        InvocationError: The planner found none in three tries; the last reason.
+    """
+    kinds = {medium.handle: medium.kind for medium in request.media}
+    for tries in range(1, MAX_TRIES + 1):
+        plan = None
+        try:
+            plan = completed(services.planner.plan(request, on_token), request)
+            check(services, plan, kinds.get)
+            return plan
+        except InvocationError as error:
+            if tries == MAX_TRIES:
+                raise
+            refused = (*request.rejections, rejection(plan, str(error)))
+            request = request.model_copy(update={"rejections": refused})
+    raise AssertionError("unreachable")

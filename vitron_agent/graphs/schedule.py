@@ -1,0 +1,114 @@
+"""Which steps of a plan run next, on what, and which never will. Pure functions of the plan and the results so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vitron_agent.messages import Handle, Input, Invocation, InvocationResult, Module, Plan, Role
+
+_GOOD = frozenset({"done", "unchanged"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """What to do next.
+
+    Attributes:
+        ready: Steps whose needs are met, each with its position in the plan; they don't depend on each other.
+        skipped: Steps that can never run, each with the reason.
+    """
+
+    ready: tuple[tuple[int, Invocation], ...]
+    skipped: tuple[tuple[int, Invocation, str], ...]
+
+
+def next_wave(plan: Plan, results: Mapping[str, InvocationResult]) -> Wave:
+    """Looks at what has finished.
+
+    A step needs the steps whose outputs it reads. Moves in the conversation keep their place in the order: they wait
+    for all steps before them, and the steps after them need them.
+
+    Args:
+        plan: With invocation ids.
+        results: By invocation id; may hold more than the plan's.
+    """
+    ready, skipped = [], []
+    ended: dict[int, str] = {
+        position: results[step.id].status for position, step in enumerate(plan.invocations) if step.id in results
+    }
+    for position, step in enumerate(plan.invocations):
+        if position in ended:
+            continue
+        needs = plan.dependencies()[position] | {
+            earlier for earlier in range(position) if plan.invocations[earlier].module is Module.CONVERSATION
+        }
+        missed = next((need for need in sorted(needs) if need in ended and ended[need] not in _GOOD), None)
+        if missed is not None:
+            ended[position] = "skipped"
+            skipped.append((position, step, f"it needs step {missed + 1}, which was {_PAST[ended[missed]]}"))
+        elif (set(range(position)) if step.module is Module.CONVERSATION else needs) <= ended.keys():
+            ready.append((position, step))
+    return Wave(tuple(ready), tuple(skipped))
+
+
+_PAST = {"not_found": "not found", "failed": "not finished", "rejected": "rejected", "skipped": "skipped"}
+
+
+def settle_inputs(
+    step: Invocation, results: Mapping[str, InvocationResult], *, start: Handle | None, current: Handle | None
+) -> Invocation:
+    """Points a step's inputs at what is there now.
+
+    An edit that changed nothing made nothing: whoever reads its output reads its base instead. After a move in the
+    conversation (undo, select, search), a step on what was current when the turn began works on what is current now.
+
+    Args:
+        step: About to run.
+        results: Of this turn.
+        start: Current handle when the turn began.
+        current: Current handle now; the same as ``start`` where nothing moved.
+    """
+    stands_for = {
+        result.invocation.output: base
+        for result in results.values()
+        if result.status == "unchanged" and result.invocation.output and (base := result.invocation.input(Role.BASE))
+    }
+
+    def settled(item: Input) -> Input:
+        handle = item.handle
+        while handle in stands_for:
+            handle = stands_for[handle]
+        if item.role is Role.BASE and handle == start and current is not None:
+            handle = current
+        return item.model_copy(update={"handle": handle})
+
+    return step.model_copy(update={"inputs": tuple(map(settled, step.inputs))})
+
+
+def without_finished(plan: Plan, results: Mapping[str, InvocationResult]) -> Plan:
+    """A new plan of the same request without the steps that an earlier plan of it has finished already.
+
+    What reads the output of such a step reads the finished output instead.
+    """
+    finished = {
+        _asked(result.invocation): result.invocation
+        for result in results.values()
+        if result.status in {"done", "unchanged", "not_found"}
+    }
+    renamed: dict[Handle, Handle] = {}
+    steps = []
+    for step in plan.invocations:
+        inputs = tuple(
+            item.model_copy(update={"handle": renamed.get(item.handle, item.handle)}) for item in step.inputs
+        )
+        step = step.model_copy(update={"inputs": inputs})
+        before = finished.get(_asked(step))
+        if before is None:
+            steps.append(step)
+        elif step.output and before.output:
+            renamed[step.output] = before.output
+    return plan.model_copy(update={"invocations": tuple(steps)})
+
+
+def _asked(step: Invocation) -> Invocation:
+    """A step without what differs between two plans of the same request."""
+    return step.model_copy(update={"id": "", "output": None, "signal": None})

@@ -1,0 +1,97 @@
+"""Profiles: which planner, and which expert for each module.
+
+Installed packages add profiles through entry points of the group ``vitron_agent.experts``. The entry's name is the
+profile's; its object is a function from :class:`Settings` to experts::
+
+    [project.entry-points."vitron_agent.experts"]
+    mine = "my_package.experts:make_experts"
+
+``VitronAgent(profile="mine")`` then uses those experts, and the embedded ones for the modules that they leave out.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+
+from vitron_agent.config import Settings
+from vitron_agent.errors import ConfigError
+from vitron_agent.messages import OPERATIONS, Module
+from vitron_agent.planners.base import Planner
+from vitron_agent.tools.base import Expert
+
+GROUP = "vitron_agent.experts"
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A choice of planner and experts.
+
+    Attributes:
+        name: What it is called in messages.
+        experts: By module.
+        planner: Makes the profile's planner; called once, when no other planner was given.
+    """
+
+    name: str
+    experts: Mapping[Module, Expert]
+    planner: Callable[[], Planner]
+
+
+def load_profile(settings: Settings) -> Profile:
+    """The profile that the settings name; cheap, weights load at first use.
+
+    Raises:
+        ConfigError: There is no such profile, or what its package gives is no expert.
+    """
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    name = settings.profile
+    if name != EMBEDDED and name not in found:
+        known = ", ".join(sorted({EMBEDDED, *found}))
+        raise ConfigError(f"there is no profile {name!r}; installed are: {known}")
+    experts = by_module(_embedded(settings))
+    if name != EMBEDDED:
+        experts |= by_module(_provided(found[name], settings))
+    return Profile(name, MappingProxyType(experts), lambda: _vitron_planner(settings))
+
+
+def by_module(experts: Iterable[Expert]) -> dict[Module, Expert]:
+    """Experts by the module that they are for.
+
+    Raises:
+        ConfigError: Two are for one module, or one is none; says what is missing.
+    """
+    found: dict[Module, Expert] = {}
+    for expert in experts:
+        if not isinstance(expert, Expert):
+            raise ConfigError(
+                f"{expert!r} is no expert: it needs module, backend and run (see vitron_agent.tools.base)"
+            )
+        if expert.module not in OPERATIONS or expert.module is Module.CONVERSATION:
+            raise ConfigError(f"{expert!r} is for {expert.module!r}, which is no module of experts")
+        if expert.module in found:
+            raise ConfigError(f"two experts are for {expert.module.value}: {found[expert.module]!r} and {expert!r}")
+        found[expert.module] = expert
+    return found
+
+
+def _provided(entry: EntryPoint, settings: Settings) -> Iterable[Expert]:
+    try:
+        make = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"profile {entry.name!r} cannot be loaded from {entry.value}: {error}") from error
+    experts: Iterable[Expert] = make(settings)
+    return experts
+
+
+def _embedded(settings: Settings) -> Iterable[Expert]:
+    from vitron_agent.tools.backends.embedded import make_experts
+
+    return make_experts(settings)
+
+
+def _vitron_planner(settings: Settings) -> Planner:
+    from vitron_agent.planners.vitron import VitronPlanner
+
+    return VitronPlanner(settings)
