@@ -13,17 +13,20 @@ from vitron_agent.model.tokens import PlannerTokenizer
 _WORDS = (" the", " image", " cat", " red", " make", " remove", " now", " new", "user", "\n")
 
 
-def tokenizer() -> PlannerTokenizer:
-    """Bytes, a few words, the two chat tokens."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens, merges = ["<|im_start|>", "<|im_end|>", "<file_sep>", *alphabet], []
+def merges() -> list[tuple[str, str]]:
+    """Each word grows by one character at a time."""
+    found: list[tuple[str, str]] = []
     for word in _WORDS:
         characters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(word)[0][0]
-        for end in range(1, len(characters)):
-            if characters[: end + 1] not in tokens:
-                tokens.append(characters[: end + 1])
-                merges.append((characters[:end], characters[end]))
-    base = tokenizers.Tokenizer(models.BPE({token: index for index, token in enumerate(tokens)}, merges))
+        found += ((characters[:end], characters[end]) for end in range(1, len(characters)))
+    return list(dict.fromkeys(found))
+
+
+def tokenizer() -> PlannerTokenizer:
+    """Bytes, a few words, the two chat tokens."""
+    words = (first + second for first, second in merges())
+    tokens = ["<|im_start|>", "<|im_end|>", "<file_sep>", *sorted(pre_tokenizers.ByteLevel.alphabet()), *words]
+    base = tokenizers.Tokenizer(models.BPE({token: index for index, token in enumerate(tokens)}, merges()))
     base.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )

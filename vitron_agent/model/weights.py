@@ -104,7 +104,9 @@ def pull_base(
                     f"{cache} has {free / 2**20:.0f} MiB free and the conversion needs {_FREE_BYTES / 2**20:.0f} MiB; "
                     "make room, or point VITRON_CACHE to another disk"
                 )
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".pull-") as scratch:
+            for left_behind in cache.glob(f".{source.name}-*"):  # by a process that was killed
+                shutil.rmtree(left_behind)
+            with tempfile.TemporaryDirectory(dir=cache, prefix=f".{source.name}-") as scratch:
                 gguf = _gguf_file(cache, Path(scratch), from_file, report, source)
                 report("converting")
                 converted = Path(scratch) / "converted"
@@ -166,7 +168,6 @@ def _check(path: Path, sha256: str) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        # A damaged file in the cache must not be found again next time.
         hint = f"delete it and run `{PULL_COMMAND}` again"
         raise WeightsError(f"{path} has sha256 {found}, expected {sha256}: it is damaged or another version; {hint}")
 
