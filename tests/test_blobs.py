@@ -28,6 +28,15 @@ for _ in range(int(sys.argv[3])):
     print(ref.id, flush=True)
 """
 
+CLIP_WRITER = """
+import sys
+from fractions import Fraction
+import numpy as np
+from vitron_agent.artifacts import ArtifactStore
+noise = np.random.default_rng(0).integers(0, 256, (20, 90, 160, 3)).astype(np.uint8)
+ArtifactStore(sys.argv[1]).put_clip([(frame, Fraction(n)) for n, frame in enumerate(noise)], Fraction(1))
+"""
+
 
 def start_writer(folder: Path, seed: int, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(folder), str(seed), str(count)]
@@ -85,8 +94,9 @@ def test_leftovers_of_killed_processes_go_after_a_day(tmp_path: Path) -> None:
     assert young.exists()
 
 
-def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path: Path) -> None:
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" + WRITER
+@pytest.mark.parametrize("script", [WRITER, CLIP_WRITER], ids=["picture", "clip"])
+def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path: Path, script: str) -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" + script
     command = [sys.executable, "-c", limited, str(tmp_path), "0", "1"]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -16,7 +16,9 @@ def timed(frames: list[np.ndarray], fps: Fraction) -> list[tuple[np.ndarray, Fra
     return [(frame, position / fps) for position, frame in enumerate(frames)]
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (7, 3), (64, 64), (130, 65)])
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 9), (400, 1), (1, 400), (522, 20), (289, 2), (7, 3), (288, 352), (289, 353)]
+)
 def test_every_pixel_of_any_size_comes_back(tmp_path: Path, height: int, width: int) -> None:
     frames = noise(4, height, width)
 

@@ -20,8 +20,6 @@ Frame: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
 CLIP_MIME = "video/x-matroska"
-_SLICES = {True: "4", False: "1"}  # four threads may work on a frame; small frames cannot be cut
-_SMALL = 64
 _BIT_EXACT = {"fflags": "+bitexact"}  # no time stamps and random ids in the file
 _MILLISECOND = Fraction(1, 1000)  # the resolution of Matroska
 
@@ -56,8 +54,7 @@ def write_clip(path: Path, frames: Iterable[tuple[Frame, Fraction]], fps: Fracti
     times: list[Fraction] = []
     try:
         with av.open(str(path), "w", format="matroska", options=_BIT_EXACT) as container:
-            options = {"level": "3", "slices": _SLICES[min(height, width) >= _SMALL]}
-            stream: Any = container.add_stream("ffv1", rate=fps, options=options)
+            stream: Any = container.add_stream("ffv1", rate=fps, options=_options(width, height))
             stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
             stream.codec_context.time_base, stream.codec_context.thread_type = _MILLISECOND, "SLICE"
             pts = -1
@@ -67,9 +64,7 @@ def write_clip(path: Path, frames: Iterable[tuple[Frame, Fraction]], fps: Fracti
                 times.append(seconds)
             container.mux(stream.encode(None))
     except av.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise
-        raise ValueError(f"frames of {width} x {height} pixels cannot be kept as FFV1: {error}") from error
+        raise OSError(error.errno, error.strerror) from error
     return ClipFacts(width=width, height=height, num_frames=len(times), fps=_mean_fps(times, fps))
 
 
@@ -87,6 +82,15 @@ def read_clip(file: BinaryIO) -> Iterator[Frame]:
                 yield cast("Frame", frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, IndexError) as error:
         raise ValueError(f"it is no working video: {error}") from error
+
+
+def _options(width: int, height: int) -> dict[str, str]:
+    """FFV1 codes a frame in slices, in parallel; it wants one for small frames, many for huge ones."""
+    if min(width, height) == 1:
+        return {"level": "1"}  # has no slices
+    if width <= 352 and height <= 288:
+        return {"level": "3", "slices": "1"}
+    return {"level": "3", "slices": "4" if width * height <= 4096 * 4096 else "24"}
 
 
 def _peek(frames: Iterable[tuple[Frame, Fraction]]) -> tuple[tuple[Frame, Fraction], Iterator[tuple[Frame, Fraction]]]:

@@ -97,4 +97,5 @@ def test_a_path_that_changes_while_it_is_read_never_leads_out(store: ArtifactSto
         swapper.kill()
         swapper.wait()
 
+    assert 4 in seen
     assert 5 not in seen

@@ -3,6 +3,7 @@
 import io
 import struct
 import tracemalloc
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +28,15 @@ CLIPS = {
     "avi": clip("mjpeg", "avi", pixels="yuvj420p"),
     "fragmented mp4": clip(options={"movflags": "frag_keyframe+empty_moov"}),
 }
+
+
+def animation(form: str) -> bytes:
+    """Red, lime and blue, a fifth of a second each."""
+    pictures = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
+    options = {"lossless": True} if form == "WEBP" else {"quality": 100} if form == "AVIF" else {}
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, form, save_all=True, append_images=pictures[1:], duration=[200, 200, 200], **options)
+    return buffer.getvalue()
 
 
 def frames_of(store: ArtifactStore, ref: ArtifactRef) -> np.ndarray:
@@ -164,22 +174,27 @@ def test_truncated_clips_are_refused(store: ArtifactStore, form: str, part: floa
     assert list(store.ids()) == []
 
 
-@pytest.mark.parametrize("form", CLIPS)
+SEEDS = CLIPS | {form: animation(form) for form in ("GIF", "PNG", "WEBP", "AVIF")}
+
+
+@pytest.mark.parametrize("form", SEEDS)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_bytes_give_a_clip_or_a_media_error(
     store: ArtifactStore, form: str, changes: list[tuple[float, int]]
 ) -> None:
-    data = bytearray(CLIPS[form])
+    data = bytearray(SEEDS[form])
     for place, value in changes:
         data[int(place * len(data))] = value
 
-    try:
-        ref = ingest(bytes(data), store=store)
-    except MediaError as error:
-        outcome = str(error)
-    else:
-        outcome = "the given bytes" if store.exists(ref) else "lost"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ref = ingest(bytes(data), store=store)
+        except MediaError as error:
+            outcome = str(error)
+        else:
+            outcome = "the given bytes" if store.exists(ref) else "lost"
     assert outcome.startswith("the given bytes")
 
 
@@ -203,12 +218,7 @@ def test_codecs_are_an_allow_list(store: ArtifactStore) -> None:
 
 @pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "AVIF"])
 def test_animations_become_working_videos(store: ArtifactStore, form: str) -> None:
-    pictures = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
-    options = {"lossless": True} if form == "WEBP" else {"quality": 100} if form == "AVIF" else {}
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, form, save_all=True, append_images=pictures[1:], duration=[200, 200, 200], **options)
-
-    ref = ingest(buffer.getvalue(), store=store)
+    ref = ingest(animation(form), store=store)
 
     assert (ref.kind, ref.frames, ref.fps, ref.width, ref.height) == ("video", 3, 5.0, 20, 10)
     assert [frame[5, 5].argmax() for frame in store.frames(ref)] == [0, 1, 2]

@@ -52,8 +52,8 @@ class Limits(BaseModel):
         limit = getattr(self, setting)
         if value > limit:
             raise MediaLimitError(
-                f"{subject}: {round(value, 3):,} {unit}, more than the limit of {limit:,}; make it smaller, or allow it "
-                f"with Limits({setting}=...)"
+                f"{subject}: {round(value, 3):,} {unit}, more than the limit of {limit:,}; make it smaller, or allow "
+                f"it with Limits({setting}=...)"
             )
 
     def check_size(self, width: int, height: int, subject: str) -> None:

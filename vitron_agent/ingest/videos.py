@@ -12,7 +12,7 @@ import numpy as np
 
 from vitron_agent.artifacts import ArtifactRef, ArtifactStore
 from vitron_agent.clips import Frame
-from vitron_agent.errors import MediaFormatError
+from vitron_agent.errors import MediaError, MediaFormatError
 from vitron_agent.ingest.limits import Limits
 from vitron_agent.ingest.sniff import ClipFormat
 
@@ -180,12 +180,11 @@ def _checked(
 
 @contextmanager
 def _parsing(subject: str) -> Iterator[None]:
-    """Turns whatever a decoder makes of hostile bytes into MediaFormatError."""
-    import av
-
     try:
         yield
-    except (av.FFmpegError, OSError, SyntaxError, EOFError, TypeError, OverflowError) as error:
+    except MediaError:
+        raise
+    except Exception as error:  # whatever a decoder makes of hostile bytes
         raise MediaFormatError(
             f"{subject}: it is no complete clip ({error}); send it again from the original"
         ) from error
