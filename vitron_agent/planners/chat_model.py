@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.messages.tool import ToolCall
 
 from vitron_agent.errors import UnknownTargetError, WireSyntaxError
@@ -79,14 +80,15 @@ class ChatModelPlanner:
             WireSyntaxError: A call is not an invocation, or there is neither a call nor an answer.
             UnknownTargetError: A call names a drawing that does not exist.
         """
-        reply: AIMessageChunk | None = None
-        for chunk in self._model.stream(list(_messages(request))):
-            if not isinstance(chunk, AIMessageChunk):
-                raise WireSyntaxError(f"the chat model replied with a {type(chunk).__name__}")
-            if on_token is not None and chunk.text:
-                on_token(chunk.text)
-            reply = chunk if reply is None else reply + chunk
-        plan = _read(reply or AIMessageChunk(content=""), request.regions)
+        reply = AIMessage("")
+        for part in self._model.stream(list(_messages(request))):
+            if on_token is not None and part.text:
+                on_token(part.text)
+            if isinstance(reply, AIMessageChunk) and isinstance(part, AIMessageChunk):
+                reply = add_ai_message_chunks(reply, part)
+            else:  # the first chunk, or all at once from a model that cannot stream
+                reply = part
+        plan = _read(reply, request.regions)
         media = [(medium.handle, medium.kind) for medium in request.media]
         return complete(plan, media, request.current, dict(request.next_numbers))
 
