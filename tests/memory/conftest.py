@@ -2,11 +2,13 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import text
+from sqlalchemy.engine import URL
 
 from tests.memory import postgres
 from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.memory.database import Database
+from vitron_agent.memory.models import Base
 from vitron_agent.memory.repository import Repository
 
 
@@ -22,10 +24,9 @@ def postgres_server() -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_server: URL) -> Iterator[str]:
+def shared_postgres(postgres_server: URL) -> Iterator[str]:
     with postgres.database(postgres_server) as url:
-        Database(url, busy_seconds=10.0).close()
-        yield str(make_url(url).database)
+        yield url
 
 
 @pytest.fixture
@@ -35,15 +36,27 @@ def blank_postgres(postgres_server: URL) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: URL, migrated_template: str) -> Iterator[str]:
-    with postgres.database(postgres_server, migrated_template) as url:
-        yield url
+def postgres_url(shared_postgres: str) -> str:
+    """A migrated database without rows; one for all tests, because making one takes its time."""
+    database = Database(shared_postgres, busy_seconds=10.0)
+    tables = ", ".join(Base.metadata.tables)
+    with database.write() as session:
+        session.execute(text(f"TRUNCATE {tables}"))
+        session.execute(text("DROP TABLE IF EXISTS checkpoints, checkpoint_blobs, checkpoint_writes"))
+        session.execute(text("DROP TABLE IF EXISTS checkpoint_migrations"))
+    database.close()
+    return shared_postgres
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def url(request, tmp_path) -> str:
     """A database of each kind."""
     return request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture

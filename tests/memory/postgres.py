@@ -64,13 +64,13 @@ def server() -> Iterator[URL]:
 
 
 @contextmanager
-def database(server_url: URL, template: str | None = None) -> Iterator[str]:
+def database(server_url: URL) -> Iterator[str]:
     """The URL of a fresh database on a server, dropped at the end."""
     name = f"vitron_test_{uuid.uuid4().hex[:12]}"
     engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
+            connection.execute(text(f"CREATE DATABASE {name}"))
         yield server_url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
         with engine.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -117,18 +117,24 @@ class TestHeartbeat:
             time.sleep(0.1)
         first.finish_turn(turn, "done", "")
 
-    def test_its_thread_runs_only_while_there_are_turns(self, open_repository):
+    def test_it_keeps_turns_that_begin_after_a_pause(self, open_repository):
+        repository = open_repository(lease_seconds=0.3)
+        say(repository, "demo")
+        time.sleep(0.3)
+        repository.begin_turn("demo", "long")
+        time.sleep(0.7)
+        assert not open_repository().open_turn("demo").interrupted
+
+    def test_its_thread_runs_from_the_first_turn_to_the_end(self, open_repository):
         def beating() -> bool:
             return any(thread.name == "vitron-heartbeat" for thread in threading.enumerate())
 
         repository = open_repository()
+        repository.recall("demo")
         assert not beating()
-        turn = repository.begin_turn("demo", "one")
+        say(repository, "demo")
         assert beating()
-        repository.finish_turn(turn, "done", "")
-        deadline = time.monotonic() + 5
-        while beating() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        repository.close()
         assert not beating()
 
 

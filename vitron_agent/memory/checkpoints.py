@@ -32,8 +32,6 @@ from vitron_agent.memory.views import RunningTurn
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     from psycopg import AsyncConnection
-    from psycopg.rows import DictRow
-    from psycopg_pool import AsyncConnectionPool
 
 _BUSY_SECONDS = 30.0
 _SETUP_LOCK = 0x7669_7403
@@ -129,41 +127,39 @@ async def _open_postgres(url: URL, allow: Iterable[type]) -> AsyncIterator[BaseC
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
         from psycopg.rows import dict_row
         from psycopg_pool import AsyncConnectionPool, PoolTimeout
-    pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
-        url.set(drivername="postgresql").render_as_string(hide_password=False),
-        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row, "connect_timeout": 10},
-        min_size=1,
-        max_size=2,
-        open=False,
-        check=AsyncConnectionPool.check_connection,
-    )
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "connect_timeout": 10}
     try:
-        await pool.open(wait=True, timeout=10.0)
-        saver = AsyncPostgresSaver(pool, serde=serializer(allow))
-        await _set_up_postgres(saver, pool)
-        yield saver
+        async with await psycopg.AsyncConnection.connect(address, row_factory=dict_row, **options) as connection:
+            await _set_up_postgres(AsyncPostgresSaver(connection), connection)
+        # A pool, because it replaces connections that a restarted server lost.
+        pool = AsyncConnectionPool(
+            address,
+            kwargs={**options, "row_factory": dict_row},
+            connection_class=psycopg.AsyncConnection[dict[str, Any]],
+            min_size=1,
+            max_size=2,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+        )
+        async with pool:
+            yield AsyncPostgresSaver(pool, serde=serializer(allow))
     except (psycopg.Error, PoolTimeout) as error:
         raise explain(error, url) from error
-    finally:
-        await pool.close()
 
 
-async def _set_up_postgres(saver: "AsyncPostgresSaver", pool: "AsyncConnectionPool[AsyncConnection[DictRow]]") -> None:
+async def _set_up_postgres(saver: "AsyncPostgresSaver", connection: "AsyncConnection[dict[str, Any]]") -> None:
     """Runs the saver's migrations, one process at a time.
 
     They build indexes concurrently, which waits for all open statements: a process that waited in pg_advisory_lock
     would never be waited out, so this asks again and again instead.
     """
-    async with pool.connection() as connection:
-        while True:
-            answer = await connection.execute(f"SELECT pg_try_advisory_lock({_SETUP_LOCK}) AS got")
-            if any([row["got"] async for row in answer]):
-                break
-            await asyncio.sleep(0.05)
-        try:
-            await saver.setup()
-        finally:
-            await connection.execute(f"SELECT pg_advisory_unlock({_SETUP_LOCK})")
+    while True:
+        answer = await connection.execute(f"SELECT pg_try_advisory_lock({_SETUP_LOCK}) AS got")
+        if any([row["got"] async for row in answer]):
+            break
+        await asyncio.sleep(0.05)
+    await saver.setup()  # the lock goes with the connection
 
 
 async def _kept_in_postgres(saver: Any) -> list[str]:

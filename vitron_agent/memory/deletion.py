@@ -11,7 +11,7 @@ from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.errors import ArtifactError
 from vitron_agent.memory.ledger import Backing
 from vitron_agent.memory.models import OPEN_STATUSES, Artifact, HandleRow, Lineage, Pin, Signal, Thread, Turn
-from vitron_agent.memory.queries import chain
+from vitron_agent.memory.queries import CHAIN, chain_from
 
 _BATCH = 100
 """Artifacts deleted in one transaction; writers of artifacts wait for it."""
@@ -28,18 +28,17 @@ def delete_thread(session: Session, thread: Thread) -> None:
 
 def _hand_over(session: Session, thread: Thread, fork: Thread) -> None:
     """Numbers cannot clash: a fork counts on from its base, and its handles from the counters at that time."""
-    line = chain(fork.base_id)
-    shared = (
-        select(Turn.id, Turn.parent_id).join(line, line.c.id == Turn.id).where(Turn.thread_id == thread.id)
-        .order_by(Turn.number)
-    )  # fmt: skip
-    moved = session.execute(shared).all()
-    if not moved:
+    line = chain_from(fork.base_id)
+    shared = select(CHAIN.c.id).join(Turn, Turn.id == CHAIN.c.id).where(Turn.thread_id == thread.id)
+    before = session.scalars(
+        select(CHAIN.c.parent_id).where(CHAIN.c.id.in_(shared)).order_by(CHAIN.c.number).limit(1), line
+    ).all()
+    if not before:
         return  # another fork took them
-    ids = select(shared.subquery().c.id)
-    session.execute(update(HandleRow).where(HandleRow.turn_id.in_(ids)).values(thread_id=fork.id))
-    session.execute(update(Turn).where(Turn.id.in_(ids)).values(thread_id=fork.id))
-    fork.base_id = moved[0].parent_id
+    for table, turn_id in ((HandleRow, HandleRow.turn_id), (Turn, Turn.id)):
+        moving = update(table).where(turn_id.in_(shared)).values(thread_id=fork.id)
+        session.execute(moving.execution_options(synchronize_session=False), line)
+    fork.base_id = before[0]
 
 
 def collect(backing: Backing, grace: timedelta) -> tuple[str, ...]:

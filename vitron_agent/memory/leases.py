@@ -53,7 +53,7 @@ def is_dead(owner: str) -> bool:
 
 
 class Heartbeat:
-    """Renews the leases of this process's running turns from a daemon thread, which runs while there are any.
+    """Renews the leases of this process's running turns from a daemon thread, which the first turn starts.
 
     Args:
         database: Where the turns are.
@@ -66,6 +66,7 @@ class Heartbeat:
         self._owners: set[str] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def hold(self, owner: str) -> None:
         """Starts to renew."""
@@ -74,32 +75,35 @@ class Heartbeat:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="vitron-heartbeat", daemon=True)
                 self._thread.start()
+            elif len(self._owners) == 1:
+                self._changed.notify_all()
 
     def drop(self, owner: str) -> None:
         """Stops to renew."""
         with self._changed:
             self._owners.discard(owner)
-            self._changed.notify_all()
 
     def stop(self) -> frozenset[str]:
         """Ends the thread; returns the owners that were still held."""
         with self._changed:
             held = frozenset(self._owners)
             self._owners.clear()
+            self._stopped = True
             self._changed.notify_all()
-            thread = self._thread
-        if thread is not None:
-            thread.join()
+        if self._thread is not None:
+            self._thread.join()
         return held
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._owners, timeout=self._lease_seconds / 3)
-                owners = sorted(self._owners)
-                if not owners:
-                    self._thread = None
+                if not self._stopped:
+                    self._changed.wait(self._lease_seconds / 3 if self._owners else None)
+                if self._stopped:
                     return
+                owners = sorted(self._owners)
+            if not owners:
+                continue
             # A beat that the database refuses is made up for by the next one; the work's own writes report it.
             with contextlib.suppress(PersistenceError), self._database.write() as session:
                 session.execute(

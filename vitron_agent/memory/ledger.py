@@ -1,17 +1,17 @@
 """What a running turn writes: results, artifacts, handles. Each function works within the caller's transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from vitron_agent.artifacts import HANDLE_STEMS, ArtifactRef, ArtifactStore
 from vitron_agent.errors import ArtifactError, TurnLostError, UsageError
-from vitron_agent.memory.database import Database, now_seconds
+from vitron_agent.memory.database import Database
 from vitron_agent.memory.models import Artifact, Base, Counter, HandleRow, LedgerEntry, Lineage, Pin, Signal, Turn
 from vitron_agent.memory.queries import artifact_values, read_result, split_handle
 from vitron_agent.memory.views import RunningTurn
@@ -32,27 +32,22 @@ class Backing:
     lease_seconds: float
 
 
-def guard(session: Session, backing: Backing, turn: RunningTurn) -> Turn:
-    """Locks and returns the turn's row, and renews its lease; raises TurnLostError where it is no longer held."""
-    held = session.execute(
-        update(Turn)
-        .where(Turn.id == turn.id, Turn.owner == turn.owner, Turn.status == "running")
-        .values(lease_until=now_seconds() + backing.lease_seconds)
-        .returning(Turn.id)
-    ).scalar()
-    if held is None:
+def guard(session: Session, turn: RunningTurn) -> Turn:
+    """Locks and returns the turn's row; raises TurnLostError where it is no longer held."""
+    row = session.get(Turn, turn.id, with_for_update=True)
+    if row is None or row.owner != turn.owner or row.status != "running":
         raise TurnLostError(
             f"turn {turn.number} of thread {turn.thread!r} ended, was released or was taken over by resume; "
             "stop working on it"
         )
-    return session.get_one(Turn, turn.id)
+    return row
 
 
 def claim(session: Session, turn: RunningTurn, invocation: Invocation, position: int) -> InvocationResult | None:
     """See Repository.claim_invocation."""
     if not invocation.id:
         raise UsageError("an invocation needs an id before it is claimed; validation gives it one")
-    entry = _entry(session, turn, invocation.id)
+    entry = _entry(session, turn.id, invocation.id)
     values = invocation.model_dump(mode="json")
     if entry is None:
         session.add(
@@ -71,11 +66,18 @@ def claim(session: Session, turn: RunningTurn, invocation: Invocation, position:
     return result
 
 
-def finish(session: Session, backing: Backing, row: Turn, result: InvocationResult) -> None:
-    """Writes the result of a claimed invocation, its artifacts, handles and lineage."""
-    entry = session.execute(
-        select(LedgerEntry).where(LedgerEntry.turn_id == row.id, LedgerEntry.id == result.invocation.id)
-    ).scalar_one()
+def finish(session: Session, backing: Backing, row: Turn, result: InvocationResult) -> InvocationResult:
+    """Writes the result of a claimed invocation, its artifacts, handles and lineage; the first result stays.
+
+    Raises:
+        ArtifactError: An output's bytes are not in the store.
+        UsageError: It was not claimed, or an output handle is taken.
+    """
+    entry = _entry(session, row.id, result.invocation.id)
+    if entry is None:
+        raise UsageError(f"invocation {result.invocation.id!r} was not claimed in turn {row.number}; claim it first")
+    if entry.status is not None:
+        return read_result(entry)
     entry.status = result.status
     entry.invocation = result.invocation.model_dump(mode="json")
     entry.result = result.model_dump(mode="json", exclude={"invocation"})
@@ -93,22 +95,10 @@ def finish(session: Session, backing: Backing, row: Turn, result: InvocationResu
                 invocation_pk=entry.pk, position=entry.position, ordinal=ordinal, slot=output.slot,
             )
         )  # fmt: skip
-        session.flush()
     picture = next((o.handle for o in result.outputs if o.handle and o.ref.kind in ("image", "video")), None)
     if picture is not None:
         set_current(row, picture, entry.position)
-
-
-def find(session: Session, turn: RunningTurn, invocation_id: str) -> InvocationResult | None:
-    """The stored result of a claimed invocation, or None while it is unfinished.
-
-    Raises:
-        UsageError: It was not claimed.
-    """
-    entry = _entry(session, turn, invocation_id)
-    if entry is None:
-        raise UsageError(f"invocation {invocation_id!r} was not claimed in turn {turn.number}; claim it before running")
-    return None if entry.status is None else read_result(entry)
+    return result
 
 
 def attach(
@@ -199,10 +189,19 @@ def put_artifacts(session: Session, backing: Backing, refs: Sequence[ArtifactRef
         return {}
     backing.database.hold_garbage(session)
     require(backing.store, refs)
-    for ref in sorted(refs, key=lambda ref: (ref.id, ref.kind)):  # one order for all writers: no deadlock
-        insert_missing(session, Artifact, {**artifact_values(ref), "created": _now()})
+    wanted = {(ref.id, ref.kind): ref for ref in refs}
+    keys = _artifact_keys(session, wanted)
+    missing = sorted(wanted.keys() - keys.keys())  # one order for all writers: no deadlock
+    for key in missing:
+        insert_missing(session, Artifact, {**artifact_values(wanted[key]), "created": _now()})
+    return keys | _artifact_keys(session, missing)
+
+
+def _artifact_keys(session: Session, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    if not wanted:
+        return {}
     found = session.execute(
-        select(Artifact.id, Artifact.kind, Artifact.pk).where(Artifact.id.in_([ref.id for ref in refs]))
+        select(Artifact.id, Artifact.kind, Artifact.pk).where(tuple_(Artifact.id, Artifact.kind).in_(wanted))
     )
     return {(artifact_id, kind): pk for artifact_id, kind, pk in found}
 
@@ -221,8 +220,8 @@ def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any
     session.execute(dialect.insert(table).values(values).on_conflict_do_nothing())
 
 
-def _entry(session: Session, turn: RunningTurn, invocation_id: str) -> LedgerEntry | None:
-    return session.scalar(select(LedgerEntry).where(LedgerEntry.turn_id == turn.id, LedgerEntry.id == invocation_id))
+def _entry(session: Session, turn_id: int, invocation_id: str) -> LedgerEntry | None:
+    return session.scalar(select(LedgerEntry).where(LedgerEntry.turn_id == turn_id, LedgerEntry.id == invocation_id))
 
 
 def _new_name(session: Session, thread: str, handle: Handle, ref: ArtifactRef) -> tuple[str, int]:

@@ -33,7 +33,8 @@ def begin(
 ) -> RunningTurn:
     """See Repository.begin_turn; raises ThreadBusyError at once."""
     now = datetime.now(UTC)
-    ledger.insert_missing(session, Thread, {"id": thread, "created": now, "updated": now})
+    if session.get(Thread, thread) is None:
+        ledger.insert_missing(session, Thread, {"id": thread, "created": now, "updated": now})
     row = queries.get_thread(session, thread, lock=True)
     open_turn = queries.get_open_turn(session, thread)
     if open_turn is not None:

@@ -25,7 +25,9 @@ def undo_within(session: Session, row: Turn, num_turns: int) -> tuple[int, ...]:
     undone, oldest = _walk_back(session, row.began_after, num_turns)
     row.parent_id, row.began_with, row.undid = oldest.parent_id, oldest.began_with, True
     session.flush()
-    seen = row.current and queries.named_artifacts(session, queries.chain(row.id), queries.is_handle([row.current]))
+    seen = row.current and queries.named_artifacts(
+        session, queries.chain_from(row.id), queries.is_handle([row.current])
+    )
     if row.current_position is None or not seen:  # inherited, or attached from what is now undone
         row.current, row.current_position = row.began_with, None
     return undone
@@ -78,9 +80,9 @@ def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tup
 
 def _ended_turn(session: Session, thread: Thread, number: int) -> int:
     """The row of a turn of a thread's history; raises UnknownThreadError."""
-    past = queries.chain(thread.base_id, down_to=number)
-    in_history = (Turn.thread_id == thread.id) | Turn.id.in_(select_rows(past.c.id))
-    row = session.scalar(select_rows(Turn).where(Turn.number == number, in_history))
+    in_history = (Turn.thread_id == thread.id) | Turn.id.in_(select_rows(queries.CHAIN.c.id))
+    past = queries.chain_from(thread.base_id, down_to=number)
+    row = session.scalar(select_rows(Turn).where(Turn.number == number, in_history), past)
     if row is None or row.finished is None:
         why = "has not ended" if row else "is not in its history"
         raise UnknownThreadError(f"cannot fork thread {thread.id!r} at turn {number}: the turn {why}")

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, literal, select
+from sqlalchemy import CTE, ColumnElement, Row, bindparam, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from vitron_agent.artifacts import ArtifactRef
@@ -21,6 +22,33 @@ from vitron_agent.memory.views import NamedArtifact, TurnView
 from vitron_agent.messages import Handle, InvocationResult, Plan, Region
 
 _REF_FIELDS = tuple(ArtifactRef.model_fields)
+_ENDLESS = 2**31 - 1
+
+
+def _chain() -> CTE:
+    first = select(Turn.id, Turn.parent_id, Turn.number, literal(0).label("depth")).where(Turn.id == bindparam("start"))
+    line = first.cte("chain", recursive=True)
+    parent = aliased(Turn)
+    return line.union_all(
+        select(parent.id, parent.parent_id, parent.number, line.c.depth + 1)
+        .join(line, parent.id == line.c.parent_id)
+        .where(line.c.depth + 1 < bindparam("length"), parent.number >= bindparam("down_to"))
+    )
+
+
+CHAIN = _chain()
+"""A turn and its ancestors as (id, parent_id, number, depth), the turn itself at depth 0; see chain_from()."""
+_NAMED = (
+    select(
+        HandleRow.stem, HandleRow.number, HandleRow.turn_id, HandleRow.slot, Turn.number, LedgerEntry.id,
+        *(getattr(Artifact, name) for name in _REF_FIELDS),
+    )
+    .join(Turn, Turn.id == HandleRow.turn_id)
+    .join(Artifact, Artifact.pk == HandleRow.artifact_pk)
+    .outerjoin(LedgerEntry, LedgerEntry.pk == HandleRow.invocation_pk)
+)  # fmt: skip
+_NEWEST_FIRST = (Turn.number.desc(), HandleRow.position.desc(), HandleRow.ordinal.desc())
+_NAMED_ON_CHAIN = _NAMED.join(CHAIN, CHAIN.c.id == HandleRow.turn_id).order_by(*_NEWEST_FIRST)
 
 
 def get_thread(session: Session, thread: str, *, lock: bool = False) -> Thread:
@@ -54,42 +82,23 @@ def viewpoint(session: Session, thread: Thread) -> int | None:
     return thread.head_id if open_turn is None else open_turn.id
 
 
-def chain(start: int | None, *, length: int | None = None, down_to: int | None = None) -> CTE:
-    """A turn and its ancestors as (id, parent_id, number, depth), the turn itself at depth 0.
+def chain_from(start: int | None, *, length: int = _ENDLESS, down_to: int = 0) -> dict[str, int | None]:
+    """The parameters of a statement on CHAIN.
 
     Args:
         start: Row of the turn; None gives an empty chain.
-        length: How many at most.
+        length: How many turns at most.
         down_to: Ancestors with smaller numbers are left out (numbers fall along a chain).
     """
-    first = select(Turn.id, Turn.parent_id, Turn.number, literal(0).label("depth")).where(Turn.id == start)
-    line = first.cte("chain", recursive=True)
-    parent = aliased(Turn)
-    step = select(parent.id, parent.parent_id, parent.number, line.c.depth + 1).join(
-        line, parent.id == line.c.parent_id
-    )
-    if length is not None:
-        step = step.where(line.c.depth + 1 < length)
-    if down_to is not None:
-        step = step.where(parent.number >= down_to)
-    return line.union_all(step)
+    return {"start": start, "length": length, "down_to": down_to}
 
 
 def named_artifacts(
-    session: Session, line: CTE, *where: ColumnElement[bool], limit: int | None = None
+    session: Session, line: dict[str, int | None], *where: ColumnElement[bool], limit: int | None = None
 ) -> tuple[NamedArtifact, ...]:
     """The artifacts named on a chain, oldest first; with a limit the newest ones."""
-    rows = session.execute(
-        select(HandleRow, Artifact, Turn.number, LedgerEntry.id)
-        .join(line, line.c.id == HandleRow.turn_id)
-        .join(Turn, Turn.id == HandleRow.turn_id)
-        .join(Artifact, Artifact.pk == HandleRow.artifact_pk)
-        .outerjoin(LedgerEntry, LedgerEntry.pk == HandleRow.invocation_pk)
-        .where(*where)
-        .order_by(Turn.number.desc(), HandleRow.position.desc(), HandleRow.ordinal.desc())
-        .limit(limit)
-    ).all()
-    return tuple(_named(handle, artifact, number, invocation) for handle, artifact, number, invocation in rows[::-1])
+    rows = session.execute(_NAMED_ON_CHAIN.where(*where).limit(limit), line).all()
+    return tuple(_named(row) for row in rows[::-1])
 
 
 def visible(session: Session, thread: Thread, handles: Sequence[Handle]) -> dict[Handle, NamedArtifact]:
@@ -108,8 +117,8 @@ def visible(session: Session, thread: Thread, handles: Sequence[Handle]) -> dict
         .where(HandleRow.thread_id == thread.id, wanted)
     )
     made = {f"{stem}-{number}": turn for stem, number, turn in own}
-    down_to = min(made.values()) if len(made) == len(set(handles)) else None
-    line = chain(viewpoint(session, thread), down_to=down_to)
+    down_to = min(made.values()) if len(made) == len(set(handles)) else 0
+    line = chain_from(viewpoint(session, thread), down_to=down_to)
     found = {item.handle: item for item in named_artifacts(session, line, wanted)}
     for handle in handles:
         if handle not in found:
@@ -159,15 +168,8 @@ def turn_views(session: Session, turns: Sequence[Turn], standing: Collection[int
     ):
         results[entry.turn_id].append(read_result(entry))
     handles: dict[int, list[NamedArtifact]] = defaultdict(list)
-    for handle, artifact, number, invocation in session.execute(
-        select(HandleRow, Artifact, Turn.number, LedgerEntry.id)
-        .join(Turn, Turn.id == HandleRow.turn_id)
-        .join(Artifact, Artifact.pk == HandleRow.artifact_pk)
-        .outerjoin(LedgerEntry, LedgerEntry.pk == HandleRow.invocation_pk)
-        .where(HandleRow.turn_id.in_(ids))
-        .order_by(HandleRow.position, HandleRow.ordinal)
-    ):
-        handles[handle.turn_id].append(_named(handle, artifact, number, invocation))
+    for row in session.execute(_NAMED.where(HandleRow.turn_id.in_(ids)).order_by(*_NEWEST_FIRST)).all()[::-1]:
+        handles[row.turn_id].append(_named(row))
     return tuple(_view(turn, turn.id not in standing, results[turn.id], handles[turn.id]) for turn in turns)
 
 
@@ -181,10 +183,11 @@ def artifact_values(ref: ArtifactRef) -> dict[str, object]:
     return {**ref.model_dump(), "shape": None if ref.shape is None else list(ref.shape)}
 
 
-def _named(handle: HandleRow, artifact: Artifact, turn: int, invocation: str | None) -> NamedArtifact:
-    ref = ArtifactRef.model_validate({name: getattr(artifact, name) for name in _REF_FIELDS})
-    name = f"{handle.stem}-{handle.number}"
-    return NamedArtifact(handle=name, ref=ref, turn=turn, invocation=invocation, slot=handle.slot)
+def _named(row: Row[Any]) -> NamedArtifact:
+    values = tuple(row)
+    stem, number, _, slot, turn, invocation = values[:6]
+    ref = ArtifactRef.model_validate(dict(zip(_REF_FIELDS, values[6:], strict=True)))
+    return NamedArtifact(handle=f"{stem}-{number}", ref=ref, turn=turn, invocation=invocation, slot=slot)
 
 
 def _view(turn: Turn, undone: bool, results: Sequence[InvocationResult], handles: Sequence[NamedArtifact]) -> TurnView:

@@ -32,6 +32,7 @@ from vitron_agent.messages import Handle, Invocation, InvocationResult, Plan, Re
 
 _MEDIA_TURNS = 64
 """How many turns back recall() looks for media."""
+_TURNS_ON_CHAIN = select(Turn).join(queries.CHAIN, queries.CHAIN.c.id == Turn.id).order_by(Turn.number)
 
 
 class Repository:
@@ -139,7 +140,7 @@ class Repository:
     def attach(self, turn: RunningTurn, attachments: Sequence[ArtifactRef | Handle]) -> tuple[Handle, ...]:
         """Attaches media after the turn began; a replay returns the handles of the first call."""
         with self._database.write() as session:
-            row = ledger.guard(session, self._backing, turn)
+            row = ledger.guard(session, turn)
             if row.attached:
                 return tuple(row.attached)
             return lifecycle.attach(session, self._backing, row, attachments)
@@ -151,7 +152,7 @@ class Repository:
             UsageError: An output handle belongs to an earlier turn.
         """
         with self._database.write() as session:
-            row = ledger.guard(session, self._backing, turn)
+            row = ledger.guard(session, turn)
             ledger.reserve(session, row, plan)
             ledger.keep_signals(session, self._backing, row, plan)
             row.plan = plan.model_dump(mode="json")
@@ -159,7 +160,7 @@ class Repository:
     def pause_turn(self, turn: RunningTurn) -> None:
         """Ends the work on a turn that needs a decision (status ``needs_approval``); resume_turn goes on."""
         with self._database.write() as session:
-            row = ledger.guard(session, self._backing, turn)
+            row = ledger.guard(session, turn)
             row.status, row.owner, row.lease_until = "needs_approval", None, 0.0
         self._heartbeat.drop(turn.owner)
 
@@ -177,7 +178,7 @@ class Repository:
         """Ends the turn and makes it the thread's newest."""
         with self._database.write() as session:
             queries.get_thread(session, turn.thread, lock=True)  # before the turn's row, as resume_turn does
-            row = ledger.guard(session, self._backing, turn)
+            row = ledger.guard(session, turn)
             lifecycle.end(session, row, status, reply)
             session.flush()
             view = queries.turn_views(session, [row], standing={row.id})[0]
@@ -198,7 +199,7 @@ class Repository:
             The stored result where it ran before (don't run it again), or None: run it, then finish_invocation.
         """
         with self._database.write() as session:
-            ledger.guard(session, self._backing, turn)
+            ledger.guard(session, turn)
             return ledger.claim(session, turn, invocation, position)
 
     def finish_invocation(self, turn: RunningTurn, result: InvocationResult) -> InvocationResult:
@@ -212,16 +213,12 @@ class Repository:
             UsageError: It was not claimed, or an output handle is taken.
         """
         with self._database.write() as session:
-            row = ledger.guard(session, self._backing, turn)
-            stored = ledger.find(session, turn, result.invocation.id)
-            if stored is None:
-                ledger.finish(session, self._backing, row, result)
-            return stored or result
+            return ledger.finish(session, self._backing, ledger.guard(session, turn), result)
 
     def allot(self, turn: RunningTurn, kinds: Sequence[Kind]) -> tuple[Handle, ...]:
         """New handles for outputs that the plan did not name; a handle is never given twice."""
         with self._database.write() as session:
-            row = ledger.guard(session, self._backing, turn)
+            row = ledger.guard(session, turn)
             stems = [HANDLE_STEMS[kind] for kind in kinds]
             return tuple(f"{stem}-{ledger.allot(session, row.thread_id, stem)}" for stem in stems)
 
@@ -235,14 +232,14 @@ class Repository:
                 return Recollection(turns=(), media=(), attached=(), current=None, next_numbers=())
             open_turn = queries.get_open_turn(session, thread)
             point = open_turn.id if open_turn else row.head_id
-            past = queries.chain(open_turn.parent_id if open_turn else point, length=num_turns)
-            rows = session.scalars(select(Turn).join(past, past.c.id == Turn.id).order_by(Turn.number)).all()
-            media = queries.named_artifacts(session, queries.chain(point, length=_MEDIA_TURNS), limit=num_media)
+            past = queries.chain_from(open_turn.parent_id if open_turn else point, length=num_turns)
+            rows = session.scalars(_TURNS_ON_CHAIN, past).all()
+            media = queries.named_artifacts(session, queries.chain_from(point, length=_MEDIA_TURNS), limit=num_media)
             attached = tuple(open_turn.attached) if open_turn else ()
             current = open_turn.current if open_turn else queries.current(session, row)
             missing = {*attached, *([current] if current else [])} - {item.handle for item in media}
             if missing:
-                media = queries.named_artifacts(session, queries.chain(point), queries.is_handle(missing)) + media
+                media = queries.named_artifacts(session, queries.chain_from(point), queries.is_handle(missing)) + media
             return Recollection(
                 turns=queries.turn_views(session, rows, standing={turn.id for turn in rows}),
                 media=media,
@@ -269,24 +266,22 @@ class Repository:
         """
         with self._database.read() as session:
             row = queries.get_thread(session, thread)
-            past = queries.chain(row.base_id, length=limit)
-            inherited = select(past.c.id).join(Turn, Turn.id == past.c.id)
+            own_or_inherited = (Turn.thread_id == thread) | Turn.id.in_(select(queries.CHAIN.c.id))
             newest = session.scalars(
-                select(Turn)
-                .where((Turn.thread_id == thread) | Turn.id.in_(inherited))
-                .order_by(Turn.number.desc())
-                .limit(limit)
+                select(Turn).where(own_or_inherited).order_by(Turn.number.desc()).limit(limit),
+                queries.chain_from(row.base_id),
             ).all()
             if not newest:
                 return ()
-            line = queries.chain(queries.viewpoint(session, row), down_to=newest[-1].number)
-            return queries.turn_views(session, newest[::-1], standing=set(session.scalars(select(line.c.id))))
+            line = queries.chain_from(queries.viewpoint(session, row), down_to=newest[-1].number)
+            standing = session.scalars(select(queries.CHAIN.c.id), line)
+            return queries.turn_views(session, newest[::-1], standing=set(standing))
 
     def artifacts(self, thread: str) -> tuple[NamedArtifact, ...]:
         """All visible artifacts, oldest first; for searches."""
         with self._database.read() as session:
             row = queries.get_thread(session, thread)
-            return queries.named_artifacts(session, queries.chain(queries.viewpoint(session, row)))
+            return queries.named_artifacts(session, queries.chain_from(queries.viewpoint(session, row)))
 
     def ended_turns(self, checkpoint_threads: Sequence[str]) -> tuple[str, ...]:
         """Which of LangGraph's thread ids (``<thread>/<number>``) belong to ended turns of this database."""
@@ -332,7 +327,7 @@ class Repository:
         with self._database.write() as session:
             if within is None:
                 return moves.undo(session, thread, turns)
-            return moves.undo_within(session, ledger.guard(session, self._backing, within), turns)
+            return moves.undo_within(session, ledger.guard(session, within), turns)
 
     def select(self, thread: str, handle: Handle, *, within: RunningTurn | None = None, position: int = 0) -> None:
         """Makes a visible picture or clip current ("use the second one"); undoing the turn takes it back.
@@ -347,7 +342,7 @@ class Repository:
             if within is None:
                 moves.select(session, thread, handle)
             else:
-                moves.select_within(session, ledger.guard(session, self._backing, within), handle, position)
+                moves.select_within(session, ledger.guard(session, within), handle, position)
 
     def fork(self, thread: str, turn: int | None = None, *, name: str | None = None) -> str:
         """A new thread that sees the past up to a turn (None = all that stands), with its handles and their counters.
