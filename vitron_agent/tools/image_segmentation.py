@@ -22,7 +22,8 @@ class Prompt:
     """What to segment. A phrase together with regions means: that thing, where it was drawn.
 
     Attributes:
-        phrase: A noun phrase; empty = whatever the regions (or the reference) show.
+        phrase: A noun phrase; empty = whatever the regions (or the reference) show, and without those the picture's
+            main subject ("blur the background").
         regions: Drawings on the picture itself; several are one selection.
         region_masks: The pixels of each mask region, by artifact id, at the picture's size.
         soft: Whether an alpha matte is wanted too.
