@@ -5,8 +5,9 @@ This is the only module that reads the environment. Nested settings take two und
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -18,6 +19,9 @@ from vitron_agent.messages import Channels
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 ApprovalMode = Literal["never", "always", "edits"]
 """Which plans wait for the user: none, all that run an expert, or those that make or change a picture or clip."""
+
+
+SettingsT = TypeVar("SettingsT", bound="Settings")
 
 
 class _Values(BaseModel):
@@ -100,8 +104,18 @@ class Settings(BaseSettings):
             ConfigError: A value does not fit; names the setting and its variable.
         """
         given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        return cls._checked(lambda: cls(**given))
+
+    def replace(self, **overrides: object) -> Self:
+        """These settings with some others; arguments that are None change nothing. Raises as :meth:`load`."""
+        given = {name: value for name, value in overrides.items() if value is not None}
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return self._checked(lambda: type(self)(**kept | given))
+
+    @staticmethod
+    def _checked(make: Callable[[], SettingsT]) -> SettingsT:
         try:
-            return cls(**given)
+            return make()
         except SettingsError as error:
             raise ConfigError(f"{error}; write nested settings as JSON or as VITRON_BUDGET__SECONDS=60") from error
         except ValidationError as error:

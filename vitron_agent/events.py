@@ -50,5 +50,5 @@ class Event(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, without what is empty (and without the reply, which refers to the store)."""
-        fields = self.model_dump(mode="json", exclude={"reply"}, exclude_none=True)
-        return {name: value for name, value in fields.items() if value not in ("", 0)}
+        fields = self.model_dump(mode="json", exclude={"reply"})
+        return {name: value for name, value in fields.items() if value not in (None, "", 0)}

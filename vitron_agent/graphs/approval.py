@@ -91,7 +91,7 @@ def approval_request(plan: Plan, error: str = "") -> dict[str, Any]:
             for step in plan.invocations
         ],
         "review_configs": [{"action_name": name, "allowed_decisions": _DECISIONS} for name in names],
-        "invocations": [step.model_dump(mode="json", exclude_none=True) for step in plan.invocations],
+        "invocations": [step.model_dump(mode="json") for step in plan.invocations],
         "error": error,
     }
 

@@ -5,8 +5,12 @@ ingest -> plan -> validate -> approve -> dispatch -> the nodes of the modules ->
            +---------+-----------+--------------------------------------------------+
 """
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
+from langchain_core.runnables import RunnableLambda
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
@@ -20,7 +24,7 @@ from vitron_agent.graphs.nodes.plan import plan_node
 from vitron_agent.graphs.nodes.reply import reply_node
 from vitron_agent.graphs.nodes.validate import validate_node
 from vitron_agent.graphs.nodes.verify import verify_node
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import ModuleInput, TurnInput, TurnOutput, TurnState
 from vitron_agent.messages import Module
 
@@ -40,24 +44,31 @@ def build(
             (the server's is used).
     """
     graph = StateGraph(TurnState, input_schema=TurnInput, output_schema=TurnOutput)
-    steps: dict[str, Any] = {
-        "ingest": ingest_node(services),
-        "plan": plan_node(services),
-        "validate": validate_node(services),
-        "approve": approve_node(services),
-        "verify": verify_node(services),
-        "reply": reply_node(services),
-    }
-    for name, step in steps.items():
-        graph.add_node(name, step)
-    dispatch: Any = dispatch_node(services)
-    graph.add_node("dispatch", dispatch, destinations=(*(module.value for module in Module), "reply"))
-    for module in Module:
-        node: Any = conversation_node(services) if module is Module.CONVERSATION else expert_node(services, module)
-        graph.add_node(module.value, node, input_schema=ModuleInput, retry_policy=RETRIES)
-        graph.add_edge(module.value, "verify")
+    modules = tuple(module.value for module in Module)
+    graph.add_node("ingest", anywhere(ingest_node(services)))
+    graph.add_node("plan", anywhere(plan_node(services)))
+    graph.add_node("validate", anywhere(validate_node(services)), destinations=("plan", "approve", "reply"))
+    graph.add_node("approve", anywhere(approve_node(services)), destinations=("plan", "dispatch"))
+    graph.add_node("dispatch", anywhere(dispatch_node(services)), destinations=(*modules, "reply"))
+    for name in modules:
+        node = conversation_node(services) if name == Module.CONVERSATION else expert_node(services)
+        graph.add_node(name, anywhere(node), input_schema=ModuleInput, retry_policy=RETRIES)
+        graph.add_edge(name, "verify")
+    graph.add_node("verify", anywhere(verify_node(services)), destinations=("plan", "dispatch"))
+    graph.add_node("reply", anywhere(reply_node(services)))
     graph.add_edge(START, "ingest")
     graph.add_edge("ingest", "plan")
     graph.add_edge("plan", "validate")
     graph.add_edge("reply", END)
     return graph.compile(checkpointer=checkpointer, name=NAME)
+
+
+def anywhere(node: Node) -> RunnableLambda[Any, Any]:
+    """A node for graphs that are awaited and for those that are not (a parent's plain ``invoke``)."""
+
+    def blocking(state: Any) -> Any:
+        # A thread of its own, because the caller's may have an event loop running (a notebook's has).
+        with ThreadPoolExecutor(1, "vitron-node") as pool:
+            return pool.submit(copy_context().run, lambda: asyncio.run(node(state))).result()
+
+    return RunnableLambda(blocking, node)

@@ -1,7 +1,8 @@
 """What the nodes of a graph work with: everything that is not saved in its state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.config import ApprovalMode, Settings
@@ -12,7 +13,9 @@ from vitron_agent.messages import Module, Plan
 from vitron_agent.planners.base import Planner
 from vitron_agent.tools.base import Expert
 
-Approval = ApprovalMode | Callable[[Plan], bool]
+Node: TypeAlias = Callable[[Any], Coroutine[Any, Any, Any]]
+"""A node: from the state (for modules: from their private input) to updates, or a Command."""
+Approval: TypeAlias = ApprovalMode | Callable[[Plan], bool]
 """Which plans wait for the user; a function is asked for each plan."""
 
 

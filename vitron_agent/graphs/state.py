@@ -147,3 +147,7 @@ class ModuleInput(TypedDict):
     """The private input of a module node, sent to it alone."""
 
     task: Task
+
+
+SAVED_TYPES = (Task, Candidate, Rejection)
+"""What checkpoints hold beside the classes of messages.py; all that strict deserialisation makes from them."""

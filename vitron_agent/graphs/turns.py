@@ -35,9 +35,9 @@ class OpenTurns:
         self._turns: dict[tuple[str, int], OpenTurn] = {}
         self._lock = threading.Lock()
 
-    def enter(self, running: RunningTurn) -> OpenTurn:
-        """Notes a turn that was begun or taken over."""
-        turn = OpenTurn(running)
+    def enter(self, running: RunningTurn, stop: Stop | None = None) -> OpenTurn:
+        """Notes a turn that was begun or taken over; ``stop`` is what ends it early."""
+        turn = OpenTurn(running, stop or Stop())
         with self._lock:
             self._turns[running.thread, running.number] = turn
         return turn

@@ -1,7 +1,7 @@
 """Waits for the user where the plan asks for it, then makes the plan the turn's own. Nothing has run so far."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from langgraph.types import Command, interrupt
@@ -10,7 +10,7 @@ from vitron_agent.errors import InvocationError
 from vitron_agent.graphs.approval import Decision, Decisions, Reject, Respond, approval_request, edited
 from vitron_agent.graphs.planning import check, known_kinds, rejection
 from vitron_agent.graphs.record import record
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import plan_to_message
 from vitron_agent.messages import InvocationResult, Plan
@@ -18,7 +18,7 @@ from vitron_agent.messages import InvocationResult, Plan
 Goto = Command[Literal["plan", "dispatch"]]
 
 
-def approve_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+def approve_node(services: Services) -> Node:
     """Makes the node. It is run again from its beginning when the answer comes, so nothing is written before that."""
 
     def problem_of(thread: str, plan: Plan, decisions: Sequence[Decision]) -> tuple[Plan, str]:

@@ -2,12 +2,12 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from vitron_agent.errors import ExpertError, TurnCancelled, UsageError
 from vitron_agent.graphs.nodes.expert import make_job
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import ModuleInput, Task
 from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.memory.views import NamedArtifact
@@ -18,7 +18,7 @@ MAX_SEARCHED = 16
 """A search looks at this many pictures at most: what the user gave first, the newest first."""
 
 
-def conversation_node(services: Services) -> Callable[[ModuleInput], Awaitable[dict[str, Any]]]:
+def conversation_node(services: Services) -> Node:
     """Makes the node. What it does is verified by doing it, so its results need no look of ``verify``."""
     moves = {Operation.UNDO: _undo, Operation.SELECT: _select}
 

@@ -1,14 +1,14 @@
 """Sends every invocation that can run to the node of its module, and ends the turn when none is left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from langgraph.types import Command, Send
 
 from vitron_agent.graphs.nodes.expert import spent
 from vitron_agent.graphs.record import record
 from vitron_agent.graphs.schedule import next_wave, settle_inputs
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import Task, TurnState
 from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.messages import Handle, Invocation, InvocationResult, Module
@@ -17,7 +17,7 @@ Goto = Command[str]
 _MOVE = Module.CONVERSATION
 
 
-def dispatch_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+def dispatch_node(services: Services) -> Node:
     """Makes the node."""
 
     def halt_of(state: TurnState, turn: OpenTurn, ready: Sequence[tuple[int, Invocation]]) -> str:

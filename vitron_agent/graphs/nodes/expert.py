@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from langgraph.runtime import Runtime
+from langgraph.runtime import get_runtime
 from langgraph.types import RetryPolicy
 
 from vitron_agent.artifacts import ArtifactRef, ArtifactStore
@@ -22,10 +22,10 @@ from vitron_agent.errors import (
 )
 from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import Candidate, Failure, ModuleInput, Task
 from vitron_agent.graphs.turns import OpenTurn
-from vitron_agent.messages import Module, Role, output_kind
+from vitron_agent.messages import Role, output_kind
 from vitron_agent.tools.base import Expert, Job, Outcome, Produced, Progress
 
 _log = logging.getLogger(__name__)
@@ -34,10 +34,10 @@ RETRIES = RetryPolicy(max_attempts=3, initial_interval=0.2, retry_on=ConnectionE
 """Only a lost connection (of a remote backend) is worth the same try again; all else would fail the same way."""
 
 
-def expert_node(services: Services, module: Module) -> Callable[[ModuleInput, Runtime[Any]], Awaitable[dict[str, Any]]]:
+def expert_node(services: Services) -> Node:
     """Makes the node of a module."""
 
-    async def run(state: ModuleInput, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def run(state: ModuleInput) -> dict[str, Any]:
         task = state["task"]
         turn = await asyncio.to_thread(services.turns.take, task.thread, task.turn)
         ran = await asyncio.to_thread(
@@ -45,12 +45,11 @@ def expert_node(services: Services, module: Module) -> Callable[[ModuleInput, Ru
         )
         if ran is not None:
             return {"turn_results": {ran.invocation.id: ran}}
-        info = runtime.execution_info
+        info = get_runtime().execution_info
         last = info is None or info.node_attempt >= RETRIES.max_attempts
         candidate = await _attempt(services, turn, task, last_try=last)
         return {"candidates": {task.invocation.id: candidate}}
 
-    run.__name__ = module.value
     return run
 
 

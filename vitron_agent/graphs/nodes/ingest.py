@@ -4,16 +4,16 @@ import asyncio
 import base64
 import binascii
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
 from langgraph.types import Overwrite
 
 from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import MediaError, MediaLimitError, MediaSourceError, UsageError
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnInput
 from vitron_agent.graphs.toolcalls import asks_modules
 from vitron_agent.ingest import Source, ingest
@@ -24,14 +24,14 @@ OUR_NAME = "vitron"
 _MEDIA = frozenset({"image", "video", "file"})
 
 
-def ingest_node(services: Services) -> Callable[[TurnInput, RunnableConfig], Awaitable[dict[str, Any]]]:
+def ingest_node(services: Services) -> Node:
     """Makes the node.
 
     ``VitronAgent`` has begun the turn and taken its media in. Elsewhere (Studio, a parent graph) the thread of the
     run's configuration names the conversation, and media come as content blocks of the messages since our last reply.
     """
 
-    async def ingest(state: TurnInput, config: RunnableConfig) -> dict[str, Any]:
+    async def ingest(state: TurnInput) -> dict[str, Any]:
         messages = state["messages"]
         request = next((message for message in reversed(messages) if isinstance(message, HumanMessage)), None)
         given = asks_modules(messages[-1]) if messages else False
@@ -41,7 +41,7 @@ def ingest_node(services: Services) -> Callable[[TurnInput, RunnableConfig], Awa
             )
         text = request.text if request is not None else ""
         regions = tuple(state.get("regions") or ())
-        thread_id = config["configurable"].get("thread_id")
+        thread_id = get_config()["configurable"].get("thread_id")
         opened = services.turns.on_checkpoint(thread_id) if thread_id else None
         if opened is None:
             thread = str(thread_id or uuid.uuid4())

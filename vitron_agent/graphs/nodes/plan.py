@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage
@@ -12,7 +12,7 @@ from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
 from vitron_agent.graphs.planning import completed, plan_request, with_ids
 from vitron_agent.graphs.schedule import without_finished
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import message_to_plan
 from vitron_agent.graphs.workers import call
@@ -20,7 +20,7 @@ from vitron_agent.messages import Plan
 from vitron_agent.planners.base import PlanRequest
 
 
-def plan_node(services: Services) -> Callable[[TurnState], Awaitable[dict[str, Any]]]:
+def plan_node(services: Services) -> Node:
     """Makes the node. What it finds wrong is left to ``validate``."""
 
     async def plan(state: TurnState) -> dict[str, Any]:

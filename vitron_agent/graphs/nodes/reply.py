@@ -1,19 +1,18 @@
 """Ends the turn: words from what was verified, into the messages and into memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from vitron_agent.graphs.nodes.ingest import OUR_NAME
 from vitron_agent.graphs.reply import render, status_of
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.messages import InvocationResult
 
 
-def reply_node(services: Services) -> Callable[[TurnState], Awaitable[dict[str, Any]]]:
+def reply_node(services: Services) -> Node:
     """Makes the node."""
 
     async def reply(state: TurnState) -> dict[str, Any]:

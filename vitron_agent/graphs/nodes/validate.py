@@ -1,7 +1,6 @@
 """Whether the plan can be run; if not, it goes back to the planner, twice at most."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from langgraph.types import Command
@@ -11,13 +10,13 @@ from vitron_agent.events import Event
 from vitron_agent.graphs.approval import needs_approval
 from vitron_agent.graphs.emit import emitter
 from vitron_agent.graphs.planning import MAX_TRIES, check, known_kinds, rejection
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 
 Goto = Command[Literal["plan", "approve", "reply"]]
 
 
-def validate_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+def validate_node(services: Services) -> Node:
     """Makes the node."""
 
     def problem_of(state: TurnState) -> str:

@@ -1,7 +1,7 @@
 """Checks what the experts of a wave made; only what passes gets a name and can be anybody's input."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from langchain_core.messages import ToolMessage
@@ -13,7 +13,7 @@ from vitron_agent.graphs.emit import emitter
 from vitron_agent.graphs.nodes.expert import make_job
 from vitron_agent.graphs.planning import rejection
 from vitron_agent.graphs.record import answers
-from vitron_agent.graphs.services import Services
+from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import Candidate, TurnState
 from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.messages import InvocationResult, Output, Status
@@ -26,7 +26,7 @@ AREA = "area"
 Goto = Command[Literal["plan", "dispatch"]]
 
 
-def verify_node(services: Services) -> Callable[[TurnState], Awaitable[Goto]]:
+def verify_node(services: Services) -> Node:
     """Makes the node."""
 
     def judge(turn: OpenTurn, candidate: Candidate) -> tuple[InvocationResult, bool]:

@@ -1,0 +1,65 @@
+"""One event loop in a daemon thread, so that blocking calls work in scripts, threads, notebooks and async programs."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from vitron_agent.errors import UsageError
+
+ResultT = TypeVar("ResultT")
+
+
+class BackgroundLoop:
+    """Runs coroutines for callers from any thread and any other event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="vitron-loop", daemon=True)
+        self._thread.start()
+
+    def submit(self, coroutine: Coroutine[Any, Any, ResultT]) -> "Future[ResultT]":
+        """Starts it; raises UsageError when the loop was closed."""
+        if self._loop.is_closed():
+            coroutine.close()
+            raise UsageError("this agent was closed; make a new one")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def run(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Waits for its result; an interrupted wait (Ctrl-C) cancels it."""
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise UsageError("this was called from the agent's own thread, where it would wait for itself for ever")
+        future = self.submit(coroutine)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def arun(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """The same for a caller on another event loop; cancelling the caller cancels it."""
+        return await asyncio.wrap_future(self.submit(coroutine))
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Calls a function on the loop."""
+        self._loop.call_soon_threadsafe(function)
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Cancels what runs, waits for it and for ``last``, and ends the thread; harmless when closed already."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await last()
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
