@@ -1,0 +1,124 @@
+"""Builds the invocation-instruction set: requests in context, each with the plan to write (paper App. B.1, Table 14).
+
+    python -m vitron_agent.train.data.invocations --count 60000 --seed 1 --out invocations.jsonl
+    python -m vitron_agent.train.data.invocations --count 2000 --out x.jsonl --rewrite-with openai:gpt-4o-mini
+
+Each line is one record::
+
+    {"request": {PlanRequest}, "output": "<wire form of the plan, or the answer>", "source": "composed"}
+
+Besides the composed ones the set holds the requests in ``written/``, each of which a person would say just so;
+they come several times, with different slips of the keyboard.
+
+Records of your own, for modules of your own or for your users' way of speaking, go into the same file: the trainer
+takes any number of such files.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from vitron_agent.messages import Plan
+from vitron_agent.planners.base import PlanRequest
+from vitron_agent.train.data.dialogues import dialogue
+from vitron_agent.train.data.noise import scuff
+from vitron_agent.train.metrics.planner import read_rows
+from vitron_agent.wire import read_plan, write_plan
+
+
+class Record(BaseModel):
+    """One training example."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: PlanRequest
+    output: str
+    source: Literal["composed", "rewritten", "written"] = "written"
+
+    def plan(self) -> Plan:
+        """The plan to write.
+
+        Raises:
+            InvocationError: ``output`` is not a plan.
+        """
+        return read_plan(self.output, self.request.regions)
+
+
+def compose(count: int, seed: int) -> Iterator[Record]:
+    """Composed records, all different; the same for the same seed."""
+    rng = Random(seed)  # noqa: S311 (not for secrets)
+    seen: set[str] = set()
+    while len(seen) < count:
+        request, plan = dialogue(rng)
+        record = Record(request=request, output=write_plan(plan), source="composed")
+        line = record.model_dump_json()
+        if line not in seen:
+            seen.add(line)
+            yield record
+
+
+def written(repeats: int, seed: int) -> Iterator[Record]:
+    """The hand-written records: once as they are, then with slips of the keyboard."""
+    rng = Random(seed)  # noqa: S311
+    files = sorted((Path(__file__).parent / "written").glob("*.jsonl"))
+    rows = [row for path in files for row in read_rows(path)]
+    for repeat in range(repeats):
+        for row in rows:
+            text = scuff(row.request.text, rng) if repeat else row.request.text
+            request = row.request.model_copy(update={"text": text})
+            yield Record(request=request, output=write_plan(row.plan()), source="written")
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records of a JSONL file.
+
+    Raises:
+        ValueError: A line is no record; names file and line.
+    """
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = Record.model_validate_json(line)
+                record.plan()
+            except Exception as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+            yield record
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=60_000, help="number of composed records (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=8, help="of the written records (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
+    parser.add_argument(
+        "--rewrite-with",
+        metavar="MODEL",
+        help="a LangChain chat model that rewords each request, "
+        "such as openai:gpt-4o-mini or ollama:qwen3 (needs the package langchain and that provider's)",
+    )
+    options = parser.parse_args(arguments)
+    records: Iterator[Record] = chain(compose(options.count, options.seed), written(options.repeats, options.seed))
+    if options.rewrite_with:
+        from vitron_agent.train.data.rewrite import load_model, reworded
+
+        records = reworded(records, load_model(options.rewrite_with))
+    with options.out.open("w", encoding="utf-8") as out:
+        for number, record in enumerate(records, start=1):
+            out.write(json.dumps(record.model_dump(mode="json", exclude_unset=True), ensure_ascii=False) + "\n")
+            if number % 5000 == 0:
+                sys.stderr.write(f"{number} of {options.count}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""How people really write: politeness, chatter, haste and slips of the keyboard."""
+
+import re
+from random import Random
+
+from vitron_agent.train.data.text import sections
+
+_NEAR = {
+    "a": "sqz",
+    "b": "vn",
+    "c": "xv",
+    "d": "sf",
+    "e": "wr",
+    "f": "dg",
+    "g": "fh",
+    "h": "gj",
+    "i": "uo",
+    "j": "hk",
+    "k": "jl",
+    "l": "k",
+    "m": "n",
+    "n": "bm",
+    "o": "ip",
+    "p": "o",
+    "q": "w",
+    "r": "et",
+    "s": "ad",
+    "t": "ry",
+    "u": "yi",
+    "v": "cb",
+    "w": "qe",
+    "x": "zc",
+    "y": "tu",
+    "z": "x",
+}
+_SHORTHAND = {
+    "please": "pls",
+    "you": "u",
+    "your": "ur",
+    "are": "r",
+    "to": "2",
+    "for": "4",
+    "and": "n",
+    "because": "cuz",
+    "with": "w/",
+    "background": "bg",
+    "picture": "pic",
+    "don't": "dont",
+    "can't": "cant",
+    "it's": "its",
+    "the": "da",
+}
+
+
+def dress(text: str, rng: Random) -> str:
+    """Puts manners and chatter around a request; its meaning stays."""
+    words = sections("lexicon")
+    first = text.split()[0].lower().strip(",")
+    if first in words["verb"] and rng.random() < 0.42:
+        text = f"{rng.choice(words['opener'])} {text[0].lower()}{text[1:]}"
+        if re.match(r"(?i)(can|could|would|will|may|might|is it|do you)\b", text) and not text.endswith("?"):
+            text = text.rstrip(".!") + ("?" if rng.random() < 0.6 else "")
+    roll = rng.random()
+    if roll < 0.13:
+        text = f"{rng.choice(words['preamble'])} {text}"
+    elif roll < 0.22:
+        text = f"{rng.choice(words['greeting'])} {text}"
+    if rng.random() < 0.15:
+        joint = "" if text[-1] in ".!?" else rng.choice((",", ".", ""))
+        text = f"{text}{joint} {rng.choice(words['closer'])}"
+    return text
+
+
+def scuff(text: str, rng: Random) -> str:
+    """Case, punctuation and typing slips; handles, numbers and hex colours stay readable."""
+    roll = rng.random()
+    if roll < 0.34:
+        text = text.lower()
+    elif roll < 0.375:
+        text = text.upper()
+    elif roll < 0.72:
+        text = text[0].upper() + text[1:]
+    roll = rng.random()
+    if roll < 0.22:
+        text = re.sub(r"(?<!\d)[.,!?;:](?=\s|$)", "", text)
+    elif roll < 0.45 and text[-1] not in ".!?":
+        text += rng.choice((".", ".", "!", "!!", "...", "?") if rng.random() < 0.3 else (".",))
+    if rng.random() < 0.05:
+        text = re.sub(r"(?i)\b(the|a|an) ", "", text)
+    if rng.random() < 0.06:
+        text = " ".join(_SHORTHAND.get(word, word) for word in text.split(" "))
+    if rng.random() < 0.14:
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            text = _slip(text, rng)
+    return " ".join(text.split())
+
+
+def _slip(text: str, rng: Random) -> str:
+    places = list(re.finditer(r"(?<![-#\w])[A-Za-z']{4,}(?![-\w])", text))
+    if not places:
+        return text
+    place = rng.choice(places)
+    word = place[0]
+    at = rng.randrange(1, len(word) - 1)
+    kind = rng.random()
+    if kind < 0.35:
+        word = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    elif kind < 0.6:
+        word = word[:at] + word[at + 1 :]
+    elif kind < 0.8:
+        word = word[:at] + word[at] + word[at:]
+    else:
+        word = word[:at] + rng.choice(_NEAR.get(word[at].lower(), word[at])) + word[at + 1 :]
+    return text[: place.start()] + word + text[place.end() :]

@@ -1,0 +1,250 @@
+"""Stage 2, invocation tuning: teaches the planner LLM to write plans (paper App. B.4, step 1.2).
+
+    python -m vitron_agent.train.data.invocations --count 120000 --seed 1 --out runs_output/composed.jsonl
+    python -m vitron_agent.train.stage2_invocation --size embedded --data runs_output/composed.jsonl --out runs_output
+    python -m vitron_agent.train.stage2_invocation --size debug --out /tmp/stage2     # seconds on a CPU, its own data
+
+LoRA on every linear layer and the rows of the added tokens are trained; prompts carry no loss. A run goes on from its
+last checkpoint when it is started again with the same ``--out``; losses go to TensorBoard in that folder. The
+product, ``OUT/adapter``, is what ``VitronPlanner(adapter=...)`` loads.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vitron_agent.model.adapter import add_adapter, save_adapter
+from vitron_agent.model.tokens import PlannerTokenizer
+from vitron_agent.planners.prompt import IGNORED, build_example
+from vitron_agent.train.data.invocations import Record, compose, read_records
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+BASE = "SmolLM2-135M-Instruct"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """One run.
+
+    Attributes:
+        rank: Of the LoRA matrices.
+        alpha: LoRA scale = alpha / rank.
+        dropout: On the LoRA input.
+        learning_rate: Peak; cosine decay after a linear warm-up.
+        warmup: Fraction of all steps.
+        epochs: Passes over the data.
+        batch: Examples a step.
+        max_tokens: Longer examples are left out, and counted.
+        bf16: Mixed precision (not on a CPU).
+        seed: Of order, dropout and initial weights.
+        save_steps: Checkpoint interval.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    learning_rate: float = 1e-3
+    warmup: float = 0.03
+    epochs: float = 2
+    batch: int = 192
+    max_tokens: int = 512
+    bf16: bool = False
+    seed: int = 1
+    save_steps: int = 500
+
+
+def debug() -> Config:
+    """A few steps on a few examples, to see that everything runs."""
+    return Config(rank=4, alpha=8, epochs=1, batch=4, max_tokens=384, save_steps=10)
+
+
+def embedded() -> Config:
+    """The adapter that ships: minutes on a large GPU."""
+    return Config(bf16=True)
+
+
+def paper() -> Config:
+    """VITRON's own scale, for a 7B base (paper App. C; rank and alpha from the released script)."""
+    return Config(rank=128, alpha=256, dropout=0.1, learning_rate=3e-4, epochs=1, batch=128, max_tokens=2048, bf16=True)
+
+
+SIZES = {"debug": debug, "embedded": embedded, "paper": paper}
+
+
+class Examples(Protocol):
+    """Tokenised examples, as a map-style dataset."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]: ...
+
+
+def tokenise(
+    records: Iterable[Record], tokenizer: PlannerTokenizer, max_tokens: int
+) -> tuple[list[dict[str, list[int]]], int]:
+    """Examples with labels, and the number of records that were left out because they are too long."""
+    examples, skipped = [], 0
+    for record in records:
+        input_ids, labels = build_example(record.request, record.plan(), tokenizer)
+        if len(input_ids) > max_tokens:
+            skipped += 1
+        else:
+            examples.append({"input_ids": input_ids, "labels": labels})
+    return examples, skipped
+
+
+def collate(batch: Sequence[dict[str, list[int]]]) -> "dict[str, torch.Tensor]":
+    """Pads to the longest example; padding carries no loss and is not attended to."""
+    import torch
+
+    longest = max(len(example["input_ids"]) for example in batch)
+
+    def padded(name: str, fill: int) -> torch.Tensor:
+        return torch.tensor([example[name] + [fill] * (longest - len(example[name])) for example in batch])
+
+    mask = [[1] * len(example["input_ids"]) + [0] * (longest - len(example["input_ids"])) for example in batch]
+    return {
+        "input_ids": padded("input_ids", 0),
+        "labels": padded("labels", IGNORED),
+        "attention_mask": torch.tensor(mask),
+    }
+
+
+def train(
+    config: Config,
+    examples: Examples,
+    model: "PreTrainedModel",
+    tokenizer: PlannerTokenizer,
+    out: Path,
+    base: str = BASE,
+) -> float:
+    """Trains, saves ``out/adapter`` and returns the mean training loss.
+
+    Args:
+        config: The run.
+        examples: As made by :func:`tokenise`.
+        model: The frozen base, without the added tokens.
+        tokenizer: With the added tokens.
+        out: Folder for checkpoints, logs and the adapter; a run found there is continued.
+        base: Name of the base for the adapter's configuration.
+    """
+    from transformers import Trainer, TrainingArguments, set_seed
+    from transformers.trainer_utils import get_last_checkpoint
+
+    set_seed(config.seed)
+    adapted = add_adapter(model, tokenizer, rank=config.rank, alpha=config.alpha, dropout=config.dropout)
+    steps = -(-len(examples) // config.batch) * config.epochs
+    arguments = TrainingArguments(
+        output_dir=str(out / "checkpoints"),
+        per_device_train_batch_size=config.batch,
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=int(steps * config.warmup),
+        weight_decay=0.0,
+        bf16=config.bf16,
+        seed=config.seed,
+        data_seed=config.seed,
+        train_sampling_strategy="group_by_length",
+        logging_steps=20,
+        save_steps=config.save_steps,
+        save_total_limit=1,
+        report_to=["tensorboard"],
+        dataloader_pin_memory=config.bf16,
+        remove_unused_columns=False,
+    )
+    trainer = Trainer(model=adapted, args=arguments, train_dataset=examples, data_collator=collate)
+    last = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None  # type: ignore[no-untyped-call]
+    result = trainer.train(resume_from_checkpoint=last)
+    save_adapter(adapted, out / "adapter", base=base)
+    return float(result.training_loss)
+
+
+def load_base(folder: Path) -> "tuple[PreTrainedModel, PlannerTokenizer]":
+    """The frozen base and its tokenizer, from the folder that ``vitron pull embedded`` made."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model, PlannerTokenizer.from_file(folder / "tokenizer.json")
+
+
+def without(records: Iterable[Record], texts: set[str]) -> Iterator[Record]:
+    """Leaves out records whose request is, but for case and punctuation, one of ``texts``."""
+    held_out = {_bare(text) for text in texts}
+    return (record for record in records if _bare(record.request.text) not in held_out)
+
+
+def _bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="debug")
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="JSONL files; none: a few composed records")
+    parser.add_argument(
+        "--exclude", type=Path, nargs="*", default=[], help="evaluation files whose requests stay unseen"
+    )
+    parser.add_argument("--base", type=Path, help="folder of the base model (default: the one that was pulled)")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--evaluate", type=Path, nargs="*", default=[], help="evaluation files to score afterwards")
+    for name in ("rank", "alpha", "learning_rate", "epochs", "batch", "seed"):
+        kind = float if name in ("learning_rate", "epochs") else int
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="overrides the size's value")
+    options = parser.parse_args(arguments)
+    config = SIZES[options.size]()
+    given = {field.name: getattr(options, field.name, None) for field in fields(Config)}
+    config = Config(**{**{field.name: getattr(config, field.name) for field in fields(Config)},
+                       **{name: value for name, value in given.items() if value is not None}})  # fmt: skip
+    records = _records(options.data, config.seed, options.exclude)
+    model, tokenizer = load_base(options.base or _pulled())
+    examples, skipped = tokenise(records, tokenizer, config.max_tokens)
+    sys.stderr.write(
+        f"{len(examples)} examples, {skipped} left out as longer than {config.max_tokens} tokens\n{config}\n"
+    )
+    loss = train(config, examples, model, tokenizer, options.out)
+    sys.stderr.write(f"mean training loss {loss:.4f}; adapter in {options.out / 'adapter'}\n")
+    for path in options.evaluate:
+        evaluate(model, tokenizer, path, options.out)
+
+
+def evaluate(model: "PreTrainedModel", tokenizer: PlannerTokenizer, path: Path, out: Path) -> None:
+    """Prints the scores of an evaluation file and writes each row's plan to ``out/eval-<file>``."""
+    from vitron_agent.train.metrics.generate import judge_texts, write_plans
+    from vitron_agent.train.metrics.planner import read_rows, scores
+
+    rows = read_rows(path)
+    texts = write_plans(model, tokenizer, [row.request for row in rows])
+    judged = judge_texts(rows, texts)
+    sys.stderr.write(f"{path.name}: {json.dumps(scores(verdict for verdict, _ in judged))}\n")
+    with (out / f"eval-{path.name}").open("w", encoding="utf-8") as lines:
+        for row, text, (verdict, _) in zip(rows, texts, judged, strict=True):
+            lines.write(json.dumps({"id": row.id, "written": text, **asdict(verdict)}, ensure_ascii=False) + "\n")
+
+
+def _records(files: Sequence[Path], seed: int, exclude: Sequence[Path]) -> Iterator[Record]:
+    from vitron_agent.train.metrics.planner import read_rows
+
+    records: Any = (record for path in files for record in read_records(path)) if files else compose(64, seed)
+    return without(records, {row.request.text for path in exclude for row in read_rows(path)})
+
+
+def _pulled() -> Path:
+    from vitron_agent.config import Settings
+    from vitron_agent.model.weights import base_folder
+
+    return base_folder(Settings().cache)
+
+
+if __name__ == "__main__":
+    main()
