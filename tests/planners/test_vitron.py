@@ -5,7 +5,7 @@ import pytest
 
 from tests import tiny
 from vitron_agent.config import Settings
-from vitron_agent.errors import WeightsError
+from vitron_agent.errors import TurnCancelled, WeightsError
 from vitron_agent.messages import Plan
 from vitron_agent.model.weights import SMOLLM2
 from vitron_agent.planners.base import Medium, PastTurn, Planner, PlanRequest
@@ -44,6 +44,17 @@ def test_the_answer_is_told_as_it_is_written(planner: VitronPlanner):
     plan = planner.plan(request("hello"), pieces.append)
     assert len(pieces) > 3
     assert plan.text.startswith("".join(pieces[:3]).strip())
+
+
+def test_a_plan_broken_off_leaves_nothing_behind(planner: VitronPlanner):
+    expected = planner.plan(request("make the cat red"))
+
+    def stop(text: str) -> None:
+        raise TurnCancelled(text)
+
+    with pytest.raises(TurnCancelled):
+        planner.plan(request("make the image red"), stop)
+    assert planner.plan(request("make the cat red")) == expected
 
 
 def test_many_threads_share_one(planner: VitronPlanner):
