@@ -269,7 +269,7 @@ class Repository:
             own_or_inherited = (Turn.thread_id == thread) | Turn.id.in_(select(queries.CHAIN.c.id))
             newest = session.scalars(
                 select(Turn).where(own_or_inherited).order_by(Turn.number.desc()).limit(limit),
-                queries.chain_from(row.base_id),
+                queries.chain_from(row.base_id) if limit is None else queries.chain_from(row.base_id, length=limit),
             ).all()
             if not newest:
                 return ()
