@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from vitron_agent.messages import Invocation, InvocationResult, Operation, Role
 from vitron_agent.replies import EndStatus
 
-_CHANGES = {"more": "Raised", "less": "Lowered"}
+_CHANGES = {"more": "raise", "less": "lower"}
 
 
 def render(results: Iterable[InvocationResult], *, answer: str = "", halt: str = "", failure: str = "") -> str:
@@ -73,7 +73,7 @@ def wish(step: Invocation) -> str:
         Operation.RECOLOR: f"make {thing} {value}",
         Operation.BACKGROUND: _background(value, source),
         Operation.STYLE: f"apply the style “{value}”{_to_part(step)}",
-        Operation.ADJUST: f"adjust the {value}{_to_part(step)}",
+        Operation.ADJUST: _adjust(step),
         Operation.UNDO: "take that back",
         Operation.SELECT: f"go on with {step.input(Role.BASE)}",
         Operation.SEARCH: f"find a picture with {thing}",
@@ -89,8 +89,6 @@ def _done(result: InvocationResult) -> str:
         words = f"Found {count} {'match' if count == 1 else 'matches'} for {thing}"
     elif step.operation is Operation.SEGMENT and main and main.startswith("partition"):
         words = f"Divided the picture into {count} parts" if count else "Divided the picture into its parts"
-    elif step.operation is Operation.ADJUST:
-        words = _adjusted(step)
     elif step.operation is Operation.UNDO:
         return "Took that back."
     elif step.operation is Operation.SELECT:
@@ -106,7 +104,7 @@ def _done(result: InvocationResult) -> str:
 _PAST = {
     "make": "Made", "select": "Selected", "follow": "Followed", "set": "Set", "remove": "Removed",
     "replace": "Replaced", "add": "Added", "move": "Moved", "apply": "Applied", "blur": "Blurred",
-    "change": "Changed", "put": "Put",
+    "change": "Changed", "put": "Put", "raise": "Raised", "lower": "Lowered", "adjust": "Adjusted",
 }  # fmt: skip
 
 
@@ -134,12 +132,12 @@ def _background(value: str, source: str | None) -> str:
     return f"change the background to {value}"
 
 
-def _adjusted(step: Invocation) -> str:
+def _adjust(step: Invocation) -> str:
     what, _, how = step.value.partition(" ")
     direction, _, amount = how.partition(" ")
     if direction not in _CHANGES:
-        return f"Adjusted the {step.value}{_to_part(step)}"
-    return f"{_CHANGES[direction]} the {what}{f' by {amount}' if amount else ''}{_to_part(step, 'of')}"
+        return f"adjust the {step.value}{_to_part(step, 'of')}"
+    return f"{_CHANGES[direction]} the {what}{_to_part(step, 'of')}{f' by {amount}' if amount else ''}"
 
 
 def _to_part(step: Invocation, preposition: str = "to") -> str:

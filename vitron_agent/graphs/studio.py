@@ -1,0 +1,35 @@
+"""The graph for ``langgraph dev`` and Studio, configured by ``VITRON_*`` variables; the server brings the saver."""
+
+from functools import cache
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from vitron_agent.artifacts import ArtifactStore
+from vitron_agent.config import Settings
+from vitron_agent.graphs.build import build
+from vitron_agent.graphs.services import Services
+from vitron_agent.memory.repository import Repository
+from vitron_agent.tools.registry import load_profile
+
+
+@cache
+def _compiled() -> CompiledStateGraph[Any, Any, Any, Any]:
+    settings = Settings.load()
+    profile = load_profile(settings)
+    store = ArtifactStore(settings.artifacts)
+    return build(
+        Services.of(
+            profile=profile.name,
+            planner=profile.planner(),
+            experts=profile.experts,
+            store=store,
+            repository=Repository(settings.database, store),
+            settings=settings,
+        )
+    )
+
+
+def graph() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """What langgraph.json names. The server calls it for each request, so it is made once; weights load at first use."""
+    return _compiled()
