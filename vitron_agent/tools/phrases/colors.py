@@ -46,4 +46,5 @@ def _hue(rgb: NDArray[np.float64], value: NDArray[np.float64], chroma: NDArray[n
     red, green, blue = rgb.T
     safe = np.maximum(chroma, 1e-6)
     sectors = [(green - blue) / safe % 6, (blue - red) / safe + 2, (red - green) / safe + 4]
-    return 60 * np.where(value == red, sectors[0], np.where(value == green, sectors[1], sectors[2]))
+    hue: NDArray[np.float64] = np.where(value == red, sectors[0], np.where(value == green, sectors[1], sectors[2]))
+    return 60 * hue
