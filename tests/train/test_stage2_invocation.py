@@ -1,0 +1,107 @@
+"""The stage on a tiny random Llama with the real tokenizer class and the real trainer."""
+
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from vitron_agent.model.tokens import PlannerTokenizer
+from vitron_agent.planners.prompt import IGNORED
+from vitron_agent.train.data.invocations import compose
+from vitron_agent.train.stage2_invocation import collate, debug, plan_loss, tokenise, train, without
+
+
+@pytest.fixture
+def tokenizer() -> PlannerTokenizer:
+    """Bytes as words, and the two marks of a chat."""
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    vocabulary = {token: index for index, token in enumerate(["<|im_start|>", "<|im_end|>", *sorted(alphabet)])}
+    base = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    base.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return PlannerTokenizer(base)
+
+
+@pytest.fixture
+def model(tokenizer: PlannerTokenizer) -> PreTrainedModel:
+    torch.manual_seed(0)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=tokenizer.num_base,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+        )
+    )
+
+
+def test_the_short_loss_is_the_loss_of_the_whole_sequence(tokenizer: PlannerTokenizer, model: PreTrainedModel) -> None:
+    model.resize_token_embeddings(len(tokenizer))
+    examples, _ = tokenise(compose(6, seed=1), tokenizer, max_tokens=1000)
+    batch = collate(examples)
+    whole = model(**batch).loss
+    short = plan_loss(model, batch, None)
+    torch.testing.assert_close(short, whole)
+    short.backward()
+    assert model.get_input_embeddings().weight.grad.abs().sum() > 0
+
+
+def test_prompts_carry_no_loss_and_answers_do(tokenizer: PlannerTokenizer) -> None:
+    examples, _ = tokenise(compose(20, seed=2), tokenizer, max_tokens=2000)
+    for example in examples:
+        labelled = [index for index, label in enumerate(example["labels"]) if label != IGNORED]
+        assert labelled
+        assert labelled[-1] == len(example["labels"]) - 1
+        assert all(example["input_ids"][index] == example["labels"][index] for index in labelled)
+
+
+def test_too_long_records_are_counted_not_cut(tokenizer: PlannerTokenizer) -> None:
+    records = list(compose(30, seed=3))
+    examples, skipped = tokenise(records, tokenizer, max_tokens=400)
+    assert len(examples) + skipped == 30
+    assert skipped > 0
+    assert all(len(example["input_ids"]) <= 400 for example in examples)
+
+
+def test_held_out_requests_are_left_out_whatever_their_case() -> None:
+    records = list(compose(10, seed=4))
+    text = records[3].request.text
+    kept = list(without(records, {text.upper() + "!!"}))
+    assert records[3] not in kept
+    assert len(kept) < 10
+
+
+class Interrupted(list[dict[str, list[int]]]):
+    """Examples whose reading is interrupted after a while, as by Ctrl-C."""
+
+    reads = 0
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        self.reads += 1
+        if self.reads > 28:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+def test_a_run_that_was_interrupted_ends_bit_for_bit_like_one_that_was_not(
+    tokenizer: PlannerTokenizer, model: PreTrainedModel, tmp_path: Path
+) -> None:
+    examples, _ = tokenise(compose(40, seed=5), tokenizer, max_tokens=2000)
+    config = replace(debug(), save_steps=5)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(config, examples, deepcopy(model), tokenizer, whole, base="tiny")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Interrupted(examples), deepcopy(model), tokenizer, broken, base="tiny")
+    assert not (broken / "adapter").exists()
+    train(config, examples, deepcopy(model), tokenizer, broken, base="tiny")
+    first, second = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (whole, broken))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
