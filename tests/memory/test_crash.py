@@ -125,7 +125,7 @@ sys.exit(bool(failures))
 """
 
 
-@pytest.mark.parametrize("turns", [1, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("turns", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_four_processes_of_four_threads_lose_and_mix_nothing(url, tmp_path, turns):
     folder = str(tmp_path / "artifacts")
     command = [sys.executable, "-c", CROWD, url, folder]

@@ -109,20 +109,20 @@ class TestInterruptedTurns:
 
 class TestHeartbeat:
     def test_it_keeps_long_turns(self, open_repository):
-        first, second = open_repository(lease_seconds=0.6), open_repository()
+        first, second = open_repository(lease_seconds=1.2), open_repository()
         turn = first.begin_turn("demo", "long")
-        deadline = time.monotonic() + 1.5
+        deadline = time.monotonic() + 1.8
         while time.monotonic() < deadline:
             assert not second.open_turn("demo").interrupted
             time.sleep(0.1)
         first.finish_turn(turn, "done", "")
 
     def test_it_keeps_turns_that_begin_after_a_pause(self, open_repository):
-        repository = open_repository(lease_seconds=0.3)
+        repository = open_repository(lease_seconds=1.2)
         say(repository, "demo")
-        time.sleep(0.3)
+        time.sleep(0.5)
         repository.begin_turn("demo", "long")
-        time.sleep(0.7)
+        time.sleep(1.8)
         assert not open_repository().open_turn("demo").interrupted
 
     def test_its_thread_runs_from_the_first_turn_to_the_end(self, open_repository):

@@ -272,7 +272,7 @@ class Conversations(RuleBasedStateMachine):
             assert self.repository.recall(thread).current == (handles[-1] if handles else None)
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [8, pytest.param(40, marks=pytest.mark.slow)])
 def test_conversations_agree_with_a_plain_model(examples):
     limits = settings(max_examples=examples, stateful_step_count=15, deadline=None, database=None)
     run_state_machine_as_test(Conversations, settings=limits)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Row, bindparam, literal, select
+from sqlalchemy import CTE, ColumnElement, Row, bindparam, false, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from vitron_agent.artifacts import ArtifactRef
@@ -133,10 +133,7 @@ def is_handle(handles: Iterable[Handle]) -> ColumnElement[bool]:
     for handle in handles:
         stem, number = split_handle(handle)
         wanted[stem].append(number)
-    condition: ColumnElement[bool] = literal(False)
-    for stem, numbers in wanted.items():
-        condition = condition | ((HandleRow.stem == stem) & HandleRow.number.in_(numbers))
-    return condition
+    return or_(false(), *((HandleRow.stem == stem) & HandleRow.number.in_(them) for stem, them in wanted.items()))
 
 
 def split_handle(handle: Handle) -> tuple[str, int]:

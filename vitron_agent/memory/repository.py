@@ -363,6 +363,8 @@ class Repository:
     def delete_thread(self, thread: str) -> None:
         """Deletes a conversation; turns that a fork still sees go over to the fork. Bytes go by collect_garbage.
 
+        Checkpoints of an interrupted turn stay in the saver: drop them before a thread of that name begins anew.
+
         Raises:
             ThreadBusyError: A turn of it is running.
         """
@@ -388,8 +390,9 @@ class Repository:
     def collect_garbage(self, grace: timedelta = timedelta(days=1)) -> tuple[str, ...]:
         """Deletes artifacts that no row names and that are older than ``grace``; returns their ids.
 
-        Safe beside writers: bytes are stored before their row, which ``grace`` covers; and a row is refused
-        (ArtifactError) should its bytes have gone in between.
+        The store must belong to this database alone. What nothing names (a cache, say) goes once it is old; what an
+        open turn may have made waits for it. Safe beside writers: bytes are stored before their row, which ``grace``
+        covers; and a row is refused (ArtifactError) should its bytes have gone in between.
         """
         return deletion.collect(self._backing, grace)
 
