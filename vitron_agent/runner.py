@@ -185,7 +185,8 @@ class Runner:
             raise UsageError(
                 f"turn {running.number} of {running.thread!r} waits for no decision; resume it without any"
             )
-        return None if snapshot.next else _input(view.text, view.regions)
+        # Where all tasks of a step are done but the next step isn't saved yet, ``snapshot.next`` is empty too.
+        return _input(view.text, view.regions) if snapshot.created_at is None else None
 
     async def _stop_short(self, running: RunningTurn, reason: str) -> None:
         """Ends a turn as stopped, with what was finished; harmless where it has just ended."""

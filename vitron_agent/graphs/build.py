@@ -49,7 +49,7 @@ def build(
     graph.add_node("plan", anywhere(plan_node(services)))
     graph.add_node("validate", anywhere(validate_node(services)), destinations=("plan", "approve", "reply"))
     graph.add_node("approve", anywhere(approve_node(services)), destinations=("plan", "dispatch"))
-    graph.add_node("dispatch", anywhere(dispatch_node(services)), destinations=(*modules, "reply"))
+    graph.add_node("dispatch", anywhere(dispatch_node(services)), destinations=(*modules, "dispatch", "reply"))
     for name in modules:
         node = conversation_node(services) if name == Module.CONVERSATION else expert_node(services)
         graph.add_node(name, anywhere(node), input_schema=ModuleInput, retry_policy=RETRIES)

@@ -31,5 +31,5 @@ def _compiled() -> CompiledStateGraph[Any, Any, Any, Any]:
 
 
 def graph() -> CompiledStateGraph[Any, Any, Any, Any]:
-    """What langgraph.json names. The server calls it for each request, so it is made once; weights load at first use."""
+    """What langgraph.json names. The server calls it for each request; it is made once, weights load at first use."""
     return _compiled()

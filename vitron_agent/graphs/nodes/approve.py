@@ -8,7 +8,7 @@ from langgraph.types import Command, interrupt
 
 from vitron_agent.errors import InvocationError
 from vitron_agent.graphs.approval import Decision, Decisions, Reject, Respond, approval_request, edited
-from vitron_agent.graphs.planning import check, known_kinds, rejection
+from vitron_agent.graphs.planning import check, completed, known_kinds, plan_request, rejection
 from vitron_agent.graphs.record import record
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
@@ -21,13 +21,17 @@ Goto = Command[Literal["plan", "dispatch"]]
 def approve_node(services: Services) -> Node:
     """Makes the node. It is run again from its beginning when the answer comes, so nothing is written before that."""
 
-    def problem_of(thread: str, plan: Plan, decisions: Sequence[Decision]) -> tuple[Plan, str]:
+    def follow(state: TurnState, plan: Plan, decisions: Sequence[Decision]) -> tuple[Plan, str]:
+        """The plan with the user's edits, and why they cannot be followed."""
         if len(decisions) != len(plan.invocations):
             return plan, f"{len(plan.invocations)} invocations wait for as many decisions, {len(decisions)} came"
         try:
             changed = edited(plan, decisions)
-            if changed != plan:
-                check(services, changed, known_kinds(services, thread, changed).get)
+            if changed == plan:
+                return plan, ""
+            memory = services.repository.recall(state["thread"])
+            changed = completed(changed, plan_request(memory, state["text"], current=state["start"]))
+            check(services, changed, known_kinds(services, state["thread"], changed).get)
         except InvocationError as error:
             return plan, str(error)
         return changed, ""
@@ -42,7 +46,7 @@ def approve_node(services: Services) -> Node:
             turn.asking = True
             decisions = interrupt(approval_request(plan, problem), response_schema=Decisions).decisions
             turn.asking = False
-            changed, problem = await asyncio.to_thread(problem_of, state["thread"], plan, decisions)
+            changed, problem = await asyncio.to_thread(follow, state, plan, decisions)
             if not problem:
                 plan = changed
                 break

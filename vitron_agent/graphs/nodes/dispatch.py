@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from langgraph.types import Command, Send
 
+from vitron_agent.errors import UnknownThreadError
 from vitron_agent.graphs.nodes.expert import spent
 from vitron_agent.graphs.record import record
 from vitron_agent.graphs.schedule import next_wave, settle_inputs
@@ -39,8 +40,13 @@ def dispatch_node(services: Services) -> Node:
         ended = [(position, _skipped(step, why)) for position, step, why in wave.skipped]
         if not halt and wave.ready:
             left = services.settings.budget.calls - len(state["candidates"])
-            sends = [_send(services, state, position, step) for position, step in wave.ready[: max(left, 1)]]
-            return Command(goto=sends, update=record(services, turn.running, state, ended))
+            sends: list[Send] = []
+            for position, step in wave.ready[: max(left, 1)]:
+                try:
+                    sends.append(_send(services, state, position, step))
+                except UnknownThreadError as error:  # what it reads was undone by a step before it
+                    ended.append((position, InvocationResult(invocation=step, status="failed", error=str(error))))
+            return Command(goto=sends or "dispatch", update=record(services, turn.running, state, ended))
         if wave.ready:
             never = {result.invocation.id for _, result in ended} | results.keys()
             steps = [(position, step) for position, step in enumerate(plan.invocations) if step.id not in never]

@@ -65,7 +65,8 @@ def _given(state: TurnState) -> Plan:
 
 def _numbered(state: TurnState, plan: Plan, request: PlanRequest, attempt: int) -> dict[str, Any]:
     finished = state["turn_results"]
-    plan = with_ids(without_finished(completed(plan, request), finished), state["turn"], attempt)
+    left = without_finished(completed(plan, request), finished)
+    plan = with_ids(completed(left, request), state["turn"], attempt)
     if state["given"]:
         call_ids = tuple(str(item["id"]) for item in cast("AIMessage", state["messages"][-1]).tool_calls)
     else:
