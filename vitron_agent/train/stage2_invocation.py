@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vitron_agent.errors import ConfigError
 from vitron_agent.model.adapter import add_adapter, save_adapter
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
@@ -102,15 +103,19 @@ def tokenise(
 
 
 def collate(batch: Sequence[dict[str, list[int]]]) -> "dict[str, torch.Tensor]":
-    """Pads on the left to the longest example, so that what carries loss stands together at the end."""
+    """Pads on the right to the longest example; padding carries no loss and nothing attends to it.
+
+    On the right, because a padded position then still attends to its own text: one that attends to nothing is NaN in
+    some attention kernels.
+    """
     import torch
 
     longest = max(len(example["input_ids"]) for example in batch)
 
     def padded(name: str, fill: int) -> torch.Tensor:
-        return torch.tensor([[fill] * (longest - len(example[name])) + example[name] for example in batch])
+        return torch.tensor([example[name] + [fill] * (longest - len(example[name])) for example in batch])
 
-    mask = [[0] * (longest - len(example["input_ids"])) + [1] * len(example["input_ids"]) for example in batch]
+    mask = [[1] * len(example["input_ids"]) + [0] * (longest - len(example["input_ids"])) for example in batch]
     return {
         "input_ids": padded("input_ids", 0),
         "labels": padded("labels", IGNORED),
@@ -119,7 +124,7 @@ def collate(batch: Sequence[dict[str, list[int]]]) -> "dict[str, torch.Tensor]":
 
 
 def plan_loss(model: Any, inputs: "dict[str, torch.Tensor]", num_labels: "torch.Tensor | int | None") -> "torch.Tensor":
-    """Cross-entropy of the labelled tokens; logits are made only for the end of the sequence where labels are.
+    """Cross-entropy of the labelled tokens; logits are made only from the first label on.
 
     Full logits over the vocabulary would take most of the memory and a third of the time.
 
@@ -169,6 +174,8 @@ def train(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             loss = plan_loss(model, inputs, num_items_in_batch)
+            if not bool(loss.isfinite()):
+                raise ConfigError(f"the loss is {loss.item()} at step {self.state.global_step}; lower --learning-rate")
             return (loss, {}) if return_outputs else loss
 
     set_seed(config.seed)
@@ -189,6 +196,7 @@ def train(
         logging_steps=20,
         save_steps=config.save_steps,
         save_total_limit=1,
+        logging_nan_inf_filter=False,
         report_to=["tensorboard"],
         dataloader_pin_memory=config.bf16,
         remove_unused_columns=False,

@@ -30,10 +30,9 @@ def follow_up(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan]:
             answer(desk, rng, rng.choice(("question.look", "question.after_edit", "thanks")))
         else:
             _another(desk, rng)
-    kinds = [_another, _same_for, _it, _undo, _select, _search, _animate_result, _correct, _more, _earlier, _undo_and]
     made = None
     while made is None:
-        chosen = rng.choices(kinds, [20, 16, 16, 12, 9, 5, 6, 10, 7, 9, 6])[0]
+        chosen = rng.choices([maker for maker, _ in _KINDS], [weight for _, weight in _KINDS])[0]
         made = chosen(desk, rng)
     return made
 
@@ -81,6 +80,29 @@ def _same_for(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     if masked:
         new[1] = replace(new[1], mask_of=0)
     return say(desk, rng, text, new)
+
+
+def _same_here(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
+    """The last operation for what is drawn now: "this as well"."""
+    steps = _last_steps(desk)
+    drawable = {Operation.REMOVE, Operation.RECOLOR, Operation.SEGMENT, Operation.TRACK, Operation.REPLACE}
+    if len(steps) != 1 or steps[0].operation not in drawable:
+        return None
+    text = rng.choice(sections("lexicon")["same_here"])
+    return say(desk, rng, text, [replace(steps[0], target="", regions=(1,))], draw_regions(desk, rng, 1))
+
+
+def _same_picture(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
+    """The last plan for a picture that comes now."""
+    steps = _last_steps(desk)
+    kind = desk.kind(desk.current)
+    if len(steps) != 1 or kind not in ("image", "video") or steps[0].module is Module.CONVERSATION:
+        return None
+    takes_image = steps[0].module in (Module.IMAGE_EDITING, Module.IMAGE_SEGMENTATION, Module.IMAGE_GROUNDING)
+    if steps[0].source or not (takes_image and kind == "image"):
+        return None
+    desk.attach("image")
+    return say(desk, rng, rng.choice(sections("lexicon")["same_picture"]), steps)
 
 
 def _it(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
@@ -254,3 +276,9 @@ def _undo_and(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     )
     link = rng.choice((" and ", " and instead ", ", then ", ". instead ", " and then ", ", rather "))
     return say(desk, rng, undo + link + wish.text, [_conversation(Operation.UNDO), *wish.steps])
+
+
+_KINDS = (
+    (_another, 20), (_same_for, 14), (_same_here, 6), (_same_picture, 5), (_it, 16), (_undo, 11), (_select, 9),
+    (_search, 5), (_animate_result, 6), (_correct, 10), (_more, 7), (_earlier, 9), (_undo_and, 6),
+)  # fmt: skip
