@@ -25,15 +25,15 @@ from vitron_agent.planners.vitron import VitronPlanner
 from vitron_agent.wire import read_plan
 
 _TERMINALS = r"""
-word ::= ([^<:=\\ \t\n] | "="+ [^<:=>\\ \t\n] | "\\=>" | "\\" [\\<:])+
+word ::= ([^⟦<:=\\ \t\n] | "="+ [^⟦<:=>\\ \t\n] | "\\=>" | "\\" [\\<:])+
 phrase ::= (" " word)+
 prompt ::= (" " word)+
 change ::= " " ("brightness" | "contrast" | "saturation" | "warmth" | "sharpness") " " ("more" | "less") (" " word)*
 soft ::= " soft"
 count ::= " " [1-9] [0-9]?
-answer ::= [^<]+
-output ::= "<Output>" ("image-2" | "mask-1" | "partition-1" | "boxes-1" | "video-1" | "masks-1") "</Output>"
+answer ::= [^⟦<]+
 """
+_OUTPUTS = ("image-2", "mask-1", "partition-1", "boxes-1", "video-1", "masks-1")
 
 
 def compare(settings: Settings, requests: Sequence[PlanRequest], runs: int) -> dict[str, float]:
@@ -77,16 +77,23 @@ def write(model: Llama, tokenizer: PlannerTokenizer, request: PlanRequest) -> st
     return tokenizer.decode_wire(tokens)
 
 
+def name(token: str) -> str:
+    """llama.cpp wants every token's text to be another, and "remove" is a token of the base vocabulary already."""
+    return f"⟦{ADDED_TOKENS.index(token)}>"
+
+
 def gbnf(lark: str, tokenizer: PlannerTokenizer) -> str:
     """Our grammar of a block in llama.cpp's notation, with the output, which we fill in ourselves."""
 
     def literal(match: re.Match[str]) -> str:
-        return json.dumps(tokenizer.decode_wire([int(match[1])]))
+        return f'"{name(tokenizer.decode_wire([int(match[1])]))}"'
 
     _, block, *_ = lark.splitlines()
     rules = re.sub(r"<\[(\d+)\]>", literal, block.removeprefix("block: "))
     rules = re.sub(r"\b[A-Z]{4,}\b(?!\")", lambda match: match[0].lower(), rules)
-    return f"root ::= block output | block | answer\nblock ::= {rules}\n{_TERMINALS}"
+    handles = [f'"{name(stem + "-")}" "{number}"' for stem, number in (each.split("-") for each in _OUTPUTS)]
+    output = f'"{name("<Output>")}" ({" | ".join(handles)}) "{name("</Output>")}"'
+    return f"root ::= block output | block | answer\nblock ::= {rules}\noutput ::= {output}\n{_TERMINALS}"
 
 
 def export(base: Path, adapter: Path, tokenizer: PlannerTokenizer, path: Path) -> None:
@@ -107,17 +114,17 @@ def export(base: Path, adapter: Path, tokenizer: PlannerTokenizer, path: Path) -
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     _add_vocabulary(writer, base, tokenizer)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, layers)
-    for name, tensor in weights.items():
+    for key, tensor in weights.items():
         values: NDArray[np.float32] = tensor.numpy()
         for part, count in (("q_proj", heads), ("k_proj", config["num_key_value_heads"])):
-            if part in name:
+            if part in key:
                 values = values.reshape(count, 2, -1, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
-        kind = gguf.GGMLQuantizationType.Q8_0 if "embed" in name else gguf.GGMLQuantizationType.Q4_1
-        target = names.get_name(name, try_suffixes=(".weight",))
+        kind = gguf.GGMLQuantizationType.Q8_0 if "embed" in key else gguf.GGMLQuantizationType.Q4_1
+        target = names.get_name(key, try_suffixes=(".weight",))
         if values.ndim == 1:
-            writer.add_tensor(f"{target}.weight", values)
+            writer.add_tensor(target, values)
         else:
-            writer.add_tensor(f"{target}.weight", gguf.quantize(np.ascontiguousarray(values), kind), raw_dtype=kind)
+            writer.add_tensor(target, gguf.quantize(np.ascontiguousarray(values), kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -129,7 +136,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, base: Path, tokenizer: PlannerToken
     tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
-    writer.add_token_list([*tokens, *ADDED_TOKENS])
+    writer.add_token_list([*tokens, *map(name, ADDED_TOKENS)])
     chat = {tokenizer.im_start, tokenizer.im_end}
     normal, control, added = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED
     kinds: Iterable[int] = (control if index in chat else normal for index in range(len(tokens)))
