@@ -91,7 +91,9 @@ class EditTargets:
         return self._select(Role.BASE, self.placement.anchor, ())
 
     def place(self) -> MaskArray | None:
-        """The pixels that were drawn to say where."""
+        """The pixels that were drawn, or given as a mask, to say where."""
+        if self._operation is Operation.ADD and (given := self._given_mask(Role.BASE)) is not None:
+            return given
         regions = self._regions(Role.BASE)
         if not (self._draws_place and regions):
             return None
@@ -100,7 +102,7 @@ class EditTargets:
 
     @property
     def _draws_place(self) -> bool:
-        """Whether a drawing on the base means a place: always for ``add``; for a ``move`` of something named to here."""
+        """Whether a drawing on the base means a place: for ``add``, and for a ``move`` that says what but not where."""
         invocation = self._job.invocation
         if self._operation is Operation.MOVE:
             return is_here(invocation.value) and bool(invocation.target or self._job.mask is not None)
@@ -118,24 +120,26 @@ class EditTargets:
         )
 
     def _given_mask(self, role: Role) -> MaskArray | None:
-        """The mask input, if it is about this picture: for ``add`` it shows the source's thing."""
+        """The mask input, if it is about this picture."""
+        return self._job.mask if self._job.mask is not None and self._mask_is_about is role else None
+
+    @cached_property
+    def _mask_is_about(self) -> Role:
+        """The picture whose size the mask input has; where both have it, ``add`` means the source's thing."""
         mask = self._job.mask
-        if mask is None:
-            return None
-        about = Role.SOURCE if self._operation is Operation.ADD and Role.SOURCE in self._job.inputs else Role.BASE
-        if self._operation is Operation.REPLACE and Role.SOURCE in self._job.inputs:
-            about = Role.BASE if mask.shape == self._job.image().shape[:2] else Role.SOURCE
-        if about is not role:
-            return None
-        height, width = self._job.image(role).shape[:2]
-        if mask.shape != (height, width):
-            raise WrongMediaError(
-                f"the mask is {mask.shape[1]} x {mask.shape[0]}, the {role.value} picture {width} x {height}; "
-                "segment that picture first"
-            )
+        assert mask is not None
+        roles = [Role.BASE]
+        if self._operation in _FROM_SOURCE and Role.SOURCE in self._job.inputs:
+            roles = [Role.SOURCE, Role.BASE] if self._operation is Operation.ADD else [Role.BASE, Role.SOURCE]
         if not mask.any():
             raise WrongMediaError("the mask is empty; select something first")
-        return mask
+        for role in roles:
+            if mask.shape == self._job.image(role).shape[:2]:
+                return role
+        height, width = self._job.image().shape[:2]
+        raise WrongMediaError(
+            f"the mask is {mask.shape[1]} x {mask.shape[0]}, the picture {width} x {height}; segment that picture first"
+        )
 
     def _cutout(self) -> MaskArray | None:
         """What is opaque in a source that was cut out before; None for a source without transparent pixels."""

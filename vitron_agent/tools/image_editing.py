@@ -25,6 +25,7 @@ class EditRequest:
     Attributes:
         operation: What to do.
         image: (H, W, 3|4), the base.
+        target: Its target, as said.
         value: Its value, as said.
         mask: (H, W), what is edited; for ``background`` the subject that stays. None = the whole picture, and for
             ``add`` nothing.
@@ -40,6 +41,7 @@ class EditRequest:
 
     operation: Operation
     image: ImageArray
+    target: str = ""
     value: str = ""
     mask: MaskArray | None = None
     source: ImageArray | None = None
@@ -107,6 +109,7 @@ class ImageEditingExpert:
             request = EditRequest(
                 operation=job.invocation.operation,
                 image=job.image(),
+                target=job.invocation.target,
                 value=job.invocation.value,
                 mask=targets.mask(),
                 source=job.image(Role.SOURCE) if Role.SOURCE in job.inputs else None,

@@ -1,0 +1,1 @@
+"""Image editing by classical methods: masks, matting, inpainting, colour; nothing is learned, nothing is downloaded."""
