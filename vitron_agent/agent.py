@@ -14,7 +14,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph.state import CompiledStateGraph
 
 from vitron_agent.artifacts import ArtifactRef, ArtifactStore
-from vitron_agent.attachments import Attachments, check_request, listed, named, take_in
+from vitron_agent.attachments import Attachments, check_request, check_sources, listed, named, take_in
 from vitron_agent.background import BackgroundLoop
 from vitron_agent.config import Budget, Settings
 from vitron_agent.events import Event
@@ -23,7 +23,7 @@ from vitron_agent.graphs.planning import draft, plan_request
 from vitron_agent.graphs.services import Approval, Services
 from vitron_agent.graphs.workers import Stop
 from vitron_agent.memory.repository import Repository
-from vitron_agent.memory.views import NamedArtifact, Recollection, TurnView
+from vitron_agent.memory.views import NamedArtifact, TurnView
 from vitron_agent.messages import Channels, Handle, Module, Plan, Region
 from vitron_agent.planners.base import Planner
 from vitron_agent.replies import Reply
@@ -190,7 +190,8 @@ class VitronAgent:
             InvocationError: The planner found no plan that can be run.
         """
         name = _thread_name(thread)
-        taken, drawn, memory = self._checked(text, images, videos, regions, name)
+        taken, drawn = self._checked(text, images, videos, regions, name)
+        memory = self._repository.recall(name)
         handles = named(taken, memory)
         new = tuple(
             NamedArtifact(handle=handles[position], ref=item, turn=0, invocation=None, slot="attached")
@@ -206,7 +207,7 @@ class VitronAgent:
             update={"media": memory.media + new, "attached": attached, "next_numbers": tuple(numbers.items())}
         )
         current = attached[-1] if attached else memory.current
-        return draft(self._services, plan_request(seen, text, regions=drawn, current=current))
+        return draft(self._services, name, seen, plan_request(seen, text, regions=drawn, current=current))
 
     # -- turns and conversations ---------------------------------------------------------------------------------
 
@@ -340,12 +341,12 @@ class VitronAgent:
         stop: Stop | None = None,
     ) -> Reply:
         name = _thread_name(thread)
-        taken, drawn, _ = await asyncio.to_thread(self._checked, text, images, videos, regions, name)
+        taken, drawn = await asyncio.to_thread(self._checked, text, images, videos, regions, name)
         return await self._runner.turn(name, text, taken, drawn, listener=listener, stop=stop)
 
     def _checked(
         self, text: str, images: Any, videos: Any, regions: Any, thread: str
-    ) -> tuple[list[ArtifactRef | Handle], list[Region], Recollection]:
+    ) -> tuple[list[ArtifactRef | Handle], list[Region]]:
         """Takes media in and checks everything before a turn begins. Blocking."""
         services = self._services
         taken = take_in(
@@ -357,9 +358,9 @@ class VitronAgent:
             settings=self.settings,
         )
         drawn = listed(regions)
-        memory = self._repository.recall(thread)
-        check_request(text, drawn, taken, memory, self.settings)
-        return taken, drawn, memory
+        check_request(text, drawn, taken, self.settings)
+        check_sources(drawn, taken, thread, self._repository)
+        return taken, drawn
 
     def _events(self, start: Callable[[Listener, Stop], Any]) -> Iterator[Event]:
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()

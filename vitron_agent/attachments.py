@@ -69,18 +69,9 @@ def take_in(
 
 
 def check_request(
-    text: str,
-    regions: Sequence[Region],
-    taken: Sequence[ArtifactRef | Handle],
-    memory: Recollection,
-    settings: Settings,
+    text: str, regions: Sequence[Region], taken: Sequence[ArtifactRef | Handle], settings: Settings
 ) -> None:
-    """Checks a message against the conversation that it is for.
-
-    Raises:
-        UsageError: There is no message, it is too long, or a region is none.
-        UnknownThreadError: A region was drawn on something that does not exist.
-    """
+    """Checks a message; raises UsageError where there is none, it is too long, or a region is none."""
     if not isinstance(text, str) or not (text.strip() or taken or regions):
         raise UsageError("say what to do: text is empty and nothing is attached")
     if len(text) > settings.max_characters:
@@ -90,13 +81,25 @@ def check_request(
     strange = next((region for region in regions if not isinstance(region, Region)), None)
     if strange is not None:
         raise UsageError(f"regions are made by Region.box(...) and its like, got {strange!r}")
+
+
+def check_sources(
+    regions: Sequence[Region], taken: Sequence[ArtifactRef | Handle], thread: str, repository: Repository
+) -> None:
+    """Raises UnknownThreadError where a region was drawn on something that does not exist. Blocking."""
+    sources = {region.source for region in regions if region.source is not None}
+    if not sources:
+        return
+    memory = repository.recall(thread)
     known = {item.handle for item in memory.media} | set(named(taken, memory).values())
-    for region in regions:
-        if region.source is not None and region.source not in known:
+    for source in sorted(sources - known):
+        try:
+            repository.resolve(thread, [source])
+        except UnknownThreadError as error:
             raise UnknownThreadError(
-                f"a region is drawn on {region.source!r}, which this conversation doesn't have; it has "
+                f"a region is drawn on {source!r}, which this conversation doesn't have; it has "
                 f"{', '.join(sorted(known)) or 'nothing yet'}"
-            )
+            ) from error
 
 
 def named(taken: Sequence[ArtifactRef | Handle], memory: Recollection) -> dict[int, Handle]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
@@ -45,17 +45,17 @@ def build(
     """
     graph = StateGraph(TurnState, input_schema=TurnInput, output_schema=TurnOutput)
     modules = tuple(module.value for module in Module)
-    graph.add_node("ingest", anywhere(ingest_node(services)))
-    graph.add_node("plan", anywhere(plan_node(services)))
-    graph.add_node("validate", anywhere(validate_node(services)), destinations=("plan", "approve", "reply"))
-    graph.add_node("approve", anywhere(approve_node(services)), destinations=("plan", "dispatch"))
-    graph.add_node("dispatch", anywhere(dispatch_node(services)), destinations=(*modules, "dispatch", "reply"))
+    graph.add_node("ingest", Anywhere(ingest_node(services)))
+    graph.add_node("plan", Anywhere(plan_node(services)))
+    graph.add_node("validate", Anywhere(validate_node(services)), destinations=("plan", "approve", "reply"))
+    graph.add_node("approve", Anywhere(approve_node(services)), destinations=("plan", "dispatch"))
+    graph.add_node("dispatch", Anywhere(dispatch_node(services)), destinations=(*modules, "dispatch", "reply"))
     for name in modules:
         node = conversation_node(services) if name == Module.CONVERSATION else expert_node(services)
-        graph.add_node(name, anywhere(node), input_schema=ModuleInput, retry_policy=RETRIES)
+        graph.add_node(name, Anywhere(node), input_schema=ModuleInput, retry_policy=RETRIES)
         graph.add_edge(name, "verify")
-    graph.add_node("verify", anywhere(verify_node(services)), destinations=("plan", "dispatch"))
-    graph.add_node("reply", anywhere(reply_node(services)))
+    graph.add_node("verify", Anywhere(verify_node(services)), destinations=("plan", "dispatch"))
+    graph.add_node("reply", Anywhere(reply_node(services)))
     graph.add_edge(START, "ingest")
     graph.add_edge("ingest", "plan")
     graph.add_edge("plan", "validate")
@@ -63,12 +63,21 @@ def build(
     return graph.compile(checkpointer=checkpointer, name=NAME)
 
 
-def anywhere(node: Node) -> RunnableLambda[Any, Any]:
-    """A node for graphs that are awaited and for those that are not (a parent's plain ``invoke``)."""
+class Anywhere(Runnable[Any, Any]):
+    """A node for graphs that are awaited and for those that are not (a parent's plain ``invoke``).
 
-    def blocking(state: Any) -> Any:
-        # A thread of its own, because the caller's may have an event loop running (a notebook's has).
+    Args:
+        node: The coroutine function.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: ARG002
+        """Runs it in a thread of its own, because the caller's may have an event loop running (a notebook's has)."""
         with ThreadPoolExecutor(1, "vitron-node") as pool:
-            return pool.submit(copy_context().run, lambda: asyncio.run(node(state))).result()
+            return pool.submit(copy_context().run, lambda: asyncio.run(self._node(input))).result()
 
-    return RunnableLambda(blocking, node)
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: ARG002
+        """Runs it."""
+        return await self._node(input)

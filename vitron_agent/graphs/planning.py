@@ -1,12 +1,12 @@
 """From a request to a plan that can be run: what the planner sees, and what is made of its answer."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from vitron_agent.artifacts import Kind
+from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import InvocationError, UnknownThreadError
 from vitron_agent.graphs.services import Services
-from vitron_agent.graphs.validation import KindOf, check_plan
+from vitron_agent.graphs.validation import check_plan
 from vitron_agent.memory.views import Recollection
 from vitron_agent.messages import Handle, Plan, Region
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
@@ -59,22 +59,28 @@ def with_ids(plan: Plan, turn: int, attempt: int) -> Plan:
     return plan.model_copy(update={"invocations": steps})
 
 
-def check(services: Services, plan: Plan, kind_of: KindOf, *, calls_made: int = 0) -> None:
-    """Whether a completed plan can be run; raises an InvocationError as :func:`check_plan`."""
+def check(services: Services, plan: Plan, known: Mapping[Handle, ArtifactRef], *, calls_made: int = 0) -> None:
+    """Whether a completed plan can be run on what is known; raises an InvocationError as :func:`check_plan`."""
     budget = services.settings.budget
-    check_plan(plan, kind_of, services.experts, budget, profile=services.profile, calls_left=budget.calls - calls_made)
+    kinds = {handle: ref.kind for handle, ref in known.items()}
+    left = budget.calls - calls_made
+    check_plan(plan, kinds.get, services.experts, budget, profile=services.profile, calls_left=left)
 
 
-def known_kinds(services: Services, thread: str, plan: Plan) -> dict[Handle, Kind]:
-    """The kinds of those artifacts that a plan names and the conversation has. Blocking."""
-    handles = sorted(
-        {item.handle for step in plan.invocations for item in step.inputs}
-        | {region.source for step in plan.invocations for region in step.regions if region.source}
-    )
-    found: dict[Handle, Kind] = {}
-    for handle in handles:
-        with contextlib.suppress(UnknownThreadError):
-            found[handle] = services.repository.resolve(thread, [handle])[handle].kind
+def find_named(
+    services: Services, thread: str, plan: Plan, memory: Recollection | None = None
+) -> dict[Handle, ArtifactRef]:
+    """Those artifacts of the conversation that a plan names; looked up in ``memory`` first. Blocking."""
+    near = {item.handle: item.ref for item in memory.media} if memory else {}
+    handles = {item.handle for step in plan.invocations for item in step.inputs}
+    handles |= {region.source for step in plan.invocations for region in step.regions if region.source}
+    found: dict[Handle, ArtifactRef] = {}
+    for handle in sorted(handles - {step.output for step in plan.invocations}):
+        if handle in near:
+            found[handle] = near[handle]
+        else:
+            with contextlib.suppress(UnknownThreadError):
+                found |= services.repository.resolve(thread, [handle])
     return found
 
 
@@ -83,18 +89,23 @@ def rejection(plan: Plan | None, error: str) -> Rejection:
     return Rejection(plan="" if plan is None else write_plan(plan), error=error)
 
 
-def draft(services: Services, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
+def draft(
+    services: Services,
+    thread: str,
+    memory: Recollection,
+    request: PlanRequest,
+    on_token: Callable[[str], None] | None = None,
+) -> Plan:
     """A plan that can be run, or an answer; nothing is executed or kept. Blocking.
 
     Raises:
         InvocationError: The planner found none in three tries; the last reason.
     """
-    kinds = {medium.handle: medium.kind for medium in request.media}
     for tries in range(1, MAX_TRIES + 1):
         plan = None
         try:
             plan = completed(services.planner.plan(request, on_token), request)
-            check(services, plan, kinds.get)
+            check(services, plan, find_named(services, thread, plan, memory))
             return plan
         except InvocationError as error:
             if tries == MAX_TRIES:

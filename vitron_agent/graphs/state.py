@@ -108,6 +108,7 @@ class TurnState(TurnInput, TurnOutput, total=False):
         text: The request's words.
         attempt: How many plans were made; part of each invocation's id.
         plan: The plan in hand; invocation ids are set.
+        known: The artifacts of the conversation that the plan names.
         problem: Why what the planner wrote is no plan; empty where it is one.
         given: The plan came as tool calls of the caller, not from our planner.
         call_ids: The tool call that each invocation of the plan answers to.
@@ -128,6 +129,7 @@ class TurnState(TurnInput, TurnOutput, total=False):
     text: str
     attempt: int
     plan: Plan | None
+    known: dict[Handle, ArtifactRef]
     problem: str
     given: bool
     call_ids: tuple[str, ...]

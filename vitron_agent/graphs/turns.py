@@ -1,5 +1,6 @@
 """The turns that this process works on: the right to write each, and the flag that stops it."""
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 
@@ -42,8 +43,8 @@ class OpenTurns:
             self._turns[running.thread, running.number] = turn
         return turn
 
-    def take(self, thread: str, number: int) -> OpenTurn:
-        """The open turn; taken over from the process that died with it, where it isn't ours. Blocking.
+    async def take(self, thread: str, number: int) -> OpenTurn:
+        """The open turn; taken over from the process that died with it, where it isn't ours.
 
         Raises:
             ThreadBusyError: Its holder is alive.
@@ -51,7 +52,7 @@ class OpenTurns:
         """
         with self._lock:
             known = self._turns.get((thread, number))
-        return known or self.enter(self._repository.resume_turn(thread))
+        return known or self.enter(await asyncio.to_thread(self._repository.resume_turn, thread))
 
     def on_checkpoint(self, checkpoint_thread: str) -> OpenTurn | None:
         """The turn that runs on this thread of checkpoints, where ``VitronAgent`` began it."""

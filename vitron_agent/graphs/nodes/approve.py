@@ -8,7 +8,7 @@ from langgraph.types import Command, interrupt
 
 from vitron_agent.errors import InvocationError
 from vitron_agent.graphs.approval import Decision, Decisions, Reject, Respond, approval_request, edited
-from vitron_agent.graphs.planning import check, completed, known_kinds, plan_request, rejection
+from vitron_agent.graphs.planning import check, completed, find_named, plan_request, rejection
 from vitron_agent.graphs.record import record
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
@@ -21,35 +21,37 @@ Goto = Command[Literal["plan", "dispatch"]]
 def approve_node(services: Services) -> Node:
     """Makes the node. It is run again from its beginning when the answer comes, so nothing is written before that."""
 
-    def follow(state: TurnState, plan: Plan, decisions: Sequence[Decision]) -> tuple[Plan, str]:
-        """The plan with the user's edits, and why they cannot be followed."""
+    def follow(state: TurnState, plan: Plan, decisions: Sequence[Decision]) -> tuple[dict[str, Any], str]:
+        """The update for the user's edits, and why they cannot be followed."""
         if len(decisions) != len(plan.invocations):
-            return plan, f"{len(plan.invocations)} invocations wait for as many decisions, {len(decisions)} came"
+            return {}, f"{len(plan.invocations)} invocations wait for as many decisions, {len(decisions)} came"
         try:
             changed = edited(plan, decisions)
             if changed == plan:
-                return plan, ""
+                return {"plan": plan}, ""
             memory = services.repository.recall(state["thread"])
             changed = completed(changed, plan_request(memory, state["text"], current=state["start"]))
-            check(services, changed, known_kinds(services, state["thread"], changed).get)
+            known = find_named(services, state["thread"], changed, memory)
+            check(services, changed, known)
         except InvocationError as error:
-            return plan, str(error)
-        return changed, ""
+            return {}, str(error)
+        return {"plan": changed, "known": known}, ""
 
     async def approve(state: TurnState) -> Goto:
         plan = state["plan"]
         assert plan is not None
-        turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+        turn = await services.turns.take(state["thread"], state["turn"])
         decisions: tuple[Decision, ...] = ()
         problem = ""
+        update: dict[str, Any] = {"plan": plan}
         while state["ask"]:
             turn.asking = True
             decisions = interrupt(approval_request(plan, problem), response_schema=Decisions).decisions
             turn.asking = False
-            changed, problem = await asyncio.to_thread(follow, state, plan, decisions)
+            update, problem = await asyncio.to_thread(follow, state, plan, decisions)
             if not problem:
-                plan = changed
                 break
+        plan = update["plan"]
         said = [decision.message for decision in decisions if isinstance(decision, Respond)]
         if said:
             wish = rejection(plan, f"the user says: {' '.join(said)}")
@@ -61,7 +63,6 @@ def approve_node(services: Services) -> Node:
             for position, (step, decision) in enumerate(zip(plan.invocations, decisions, strict=False))
             if isinstance(decision, Reject)
         ]
-        update: dict[str, Any] = {"plan": plan}
         recorded = await asyncio.to_thread(record, services, turn.running, state, ended)
         update["turn_results"] = recorded["turn_results"]
         update["messages"] = ([] if state["given"] else [message]) + recorded["messages"]

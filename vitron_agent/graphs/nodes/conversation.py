@@ -24,7 +24,7 @@ def conversation_node(services: Services) -> Node:
 
     async def conversation(state: ModuleInput) -> dict[str, Any]:
         task = state["task"]
-        turn = await asyncio.to_thread(services.turns.take, task.thread, task.turn)
+        turn = await services.turns.take(task.thread, task.turn)
         repository = services.repository
         result = await asyncio.to_thread(repository.claim_invocation, turn.running, task.invocation, task.position)
         if result is None:

@@ -1,10 +1,12 @@
 """Sends every invocation that can run to the node of its module, and ends the turn when none is left."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langgraph.types import Command, Send
 
+from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import UnknownThreadError
 from vitron_agent.graphs.nodes.expert import spent
 from vitron_agent.graphs.record import record
@@ -12,7 +14,7 @@ from vitron_agent.graphs.schedule import next_wave, settle_inputs
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import Task, TurnState
 from vitron_agent.graphs.turns import OpenTurn
-from vitron_agent.messages import Handle, Invocation, InvocationResult, Module
+from vitron_agent.messages import Invocation, InvocationResult, Module
 
 Goto = Command[str]
 _MOVE = Module.CONVERSATION
@@ -31,10 +33,9 @@ def dispatch_node(services: Services) -> Node:
             return f"the turn's {budget.calls} expert calls are spent (setting budget.calls)"
         return ""
 
-    def advance(state: TurnState) -> Goto:
+    def advance(state: TurnState, turn: OpenTurn) -> Goto:
         plan, results = state["plan"], state["turn_results"]
         assert plan is not None
-        turn = services.turns.take(state["thread"], state["turn"])
         wave = next_wave(plan, results)
         halt = halt_of(state, turn, wave.ready)
         ended = [(position, _skipped(step, why)) for position, step, why in wave.skipped]
@@ -56,7 +57,8 @@ def dispatch_node(services: Services) -> Node:
         return Command(goto="reply", update={**record(services, turn.running, state, ended), "halt": halt})
 
     async def dispatch(state: TurnState) -> Goto:
-        return await asyncio.to_thread(advance, state)
+        turn = await services.turns.take(state["thread"], state["turn"])
+        return await asyncio.to_thread(advance, state, turn)
 
     return dispatch
 
@@ -66,9 +68,14 @@ def _skipped(step: Invocation, why: str) -> InvocationResult:
 
 
 def _send(services: Services, state: TurnState, position: int, step: Invocation) -> Send:
-    step = settle_inputs(step, state["turn_results"], start=state["start"], current=_current(services, state, step))
-    handles = {item.handle for item in step.inputs}
-    refs = services.repository.resolve(state["thread"], sorted(handles))
+    results = state["turn_results"]
+    moved = any(result.invocation.module is _MOVE for result in results.values()) and step.module is not _MOVE
+    current = services.repository.recall(state["thread"], num_turns=1, num_media=1).current if moved else state["start"]
+    step = settle_inputs(step, results, start=state["start"], current=current)
+    made = {output.handle: output.ref for result in results.values() for output in result.outputs}
+    refs: Mapping[Any, ArtifactRef] = state["known"] | made
+    if moved:  # what was there when the turn began may be gone
+        refs = services.repository.resolve(state["thread"], [item.handle for item in step.inputs])
     settings = services.settings
     task = Task(
         thread=state["thread"],
@@ -80,11 +87,3 @@ def _send(services: Services, state: TurnState, position: int, step: Invocation)
         seed=settings.seed + state["replans"],
     )
     return Send(step.module.value, {"task": task})
-
-
-def _current(services: Services, state: TurnState, step: Invocation) -> Handle | None:
-    """What "it" means now, where a move in the conversation has changed that."""
-    moved = any(result.invocation.module is Module.CONVERSATION for result in state["turn_results"].values())
-    if not moved or step.module is Module.CONVERSATION:
-        return state["start"]
-    return services.repository.recall(state["thread"], num_turns=1, num_media=1).current

@@ -39,7 +39,7 @@ def expert_node(services: Services) -> Node:
 
     async def run(state: ModuleInput) -> dict[str, Any]:
         task = state["task"]
-        turn = await asyncio.to_thread(services.turns.take, task.thread, task.turn)
+        turn = await services.turns.take(task.thread, task.turn)
         ran = await asyncio.to_thread(
             services.repository.claim_invocation, turn.running, task.invocation, task.position
         )

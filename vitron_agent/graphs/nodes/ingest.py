@@ -54,8 +54,8 @@ def ingest_node(services: Services) -> Node:
 
 
 _FRESH: dict[str, Any] = {
-    "attempt": 0, "plan": None, "problem": "", "call_ids": (), "ask": False, "start": None, "rejections": (),
-    "refusals": 0, "replans": 0, "position": 0, "seconds": 0.0, "halt": "",
+    "attempt": 0, "plan": None, "known": {}, "problem": "", "call_ids": (), "ask": False, "start": None,
+    "rejections": (), "refusals": 0, "replans": 0, "position": 0, "seconds": 0.0, "halt": "",
     "candidates": Overwrite({}), "turn_results": Overwrite({}),
 }  # fmt: skip
 """Under Studio the state of the last turn is still there."""

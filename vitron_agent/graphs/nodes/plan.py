@@ -10,24 +10,45 @@ from langchain_core.messages import AIMessage
 from vitron_agent.errors import ExpertTimeout, InvocationError, TurnCancelled
 from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import completed, plan_request, with_ids
+from vitron_agent.graphs.planning import completed, find_named, plan_request, with_ids
 from vitron_agent.graphs.schedule import without_finished
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import message_to_plan
 from vitron_agent.graphs.workers import call
+from vitron_agent.memory.views import Recollection
 from vitron_agent.messages import Plan
 from vitron_agent.planners.base import PlanRequest
+
+HISTORY = 4
+"""Earlier turns that a planner gets to see."""
+MEDIA = 32
+"""Artifacts that a planner gets to see: the newest, the current one and those that came with the message."""
 
 
 def plan_node(services: Services) -> Node:
     """Makes the node. What it finds wrong is left to ``validate``."""
 
+    def prepare(
+        state: TurnState, made: Plan, memory: Recollection, request: PlanRequest, attempt: int
+    ) -> dict[str, Any]:
+        finished = state["turn_results"]
+        left = without_finished(completed(made, request), finished)
+        plan = with_ids(completed(left, request), state["turn"], attempt)
+        if state["given"]:
+            call_ids = tuple(str(item["id"]) for item in cast("AIMessage", state["messages"][-1]).tool_calls)
+        else:
+            call_ids = tuple(step.id for step in plan.invocations)
+        known = find_named(services, state["thread"], plan, memory)
+        return {"plan": plan, "known": known, "call_ids": call_ids, "position": len(finished)}
+
     async def plan(state: TurnState) -> dict[str, Any]:
         if state["failure"]:
             return {}
-        turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
-        memory = await asyncio.to_thread(services.repository.recall, state["thread"])
+        turn = await services.turns.take(state["thread"], state["turn"])
+        memory = await asyncio.to_thread(
+            services.repository.recall, state["thread"], num_turns=HISTORY, num_media=MEDIA
+        )
         attempt = state["attempt"] + 1
         start = state["start"] or memory.current
         request = plan_request(
@@ -47,7 +68,7 @@ def plan_node(services: Services) -> Node:
         started = time.perf_counter()
         try:
             made = _given(state) if state["given"] else await call(ask, seconds=left, stop=turn.stop)
-            update |= _numbered(state, made, request, attempt)
+            update |= await asyncio.to_thread(prepare, state, made, memory, request, attempt)
         except InvocationError as error:
             update["problem"] = str(error)
         except TurnCancelled as error:
@@ -61,14 +82,3 @@ def plan_node(services: Services) -> Node:
 
 def _given(state: TurnState) -> Plan:
     return message_to_plan(cast("AIMessage", state["messages"][-1]))
-
-
-def _numbered(state: TurnState, plan: Plan, request: PlanRequest, attempt: int) -> dict[str, Any]:
-    finished = state["turn_results"]
-    left = without_finished(completed(plan, request), finished)
-    plan = with_ids(completed(left, request), state["turn"], attempt)
-    if state["given"]:
-        call_ids = tuple(str(item["id"]) for item in cast("AIMessage", state["messages"][-1]).tool_calls)
-    else:
-        call_ids = tuple(step.id for step in plan.invocations)
-    return {"plan": plan, "call_ids": call_ids, "position": len(finished)}

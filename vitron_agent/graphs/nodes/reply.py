@@ -16,7 +16,7 @@ def reply_node(services: Services) -> Node:
     """Makes the node."""
 
     async def reply(state: TurnState) -> dict[str, Any]:
-        turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+        turn = await services.turns.take(state["thread"], state["turn"])
         shown, all_results = _shown(state), list(state["turn_results"].values())
         plan = state["plan"]
         answer = "" if plan is None else plan.text

@@ -9,7 +9,7 @@ from vitron_agent.errors import InvocationError
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import needs_approval
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import MAX_TRIES, check, known_kinds, rejection
+from vitron_agent.graphs.planning import MAX_TRIES, check, rejection
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 
@@ -24,8 +24,7 @@ def validate_node(services: Services) -> Node:
         if plan is None:
             return state["problem"]
         try:
-            kinds = known_kinds(services, state["thread"], plan)
-            check(services, plan, kinds.get, calls_made=len(state["candidates"]))
+            check(services, plan, state["known"], calls_made=len(state["candidates"]))
         except InvocationError as error:
             return str(error)
         return ""
@@ -34,14 +33,14 @@ def validate_node(services: Services) -> Node:
         if state["halt"] or state["failure"]:
             return Command(goto="reply")
         emit = emitter()
-        problem = await asyncio.to_thread(problem_of, state)
+        problem = problem_of(state)
         plan = state["plan"]
         if problem or plan is None:
             emit(Event(type="plan_rejected", text=problem, plan=plan))
             return _refuse(state, problem)
         emit(Event(type="plan", plan=plan))
         if not plan.invocations:
-            turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+            turn = await services.turns.take(state["thread"], state["turn"])
             await asyncio.to_thread(services.repository.record_plan, turn.running, plan)
             return Command(goto="reply")
         return Command(goto="approve", update={"ask": needs_approval(plan, services.approval)})

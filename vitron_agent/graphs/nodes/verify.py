@@ -47,7 +47,7 @@ def verify_node(services: Services) -> Node:
 
     async def verify(state: TurnState) -> Goto:
         emit = emitter()
-        turn = await asyncio.to_thread(services.turns.take, state["thread"], state["turn"])
+        turn = await services.turns.take(state["thread"], state["turn"])
         wave = [item for key, item in state["candidates"].items() if key not in state["turn_results"]]
         results: dict[str, InvocationResult] = {}
         broken: list[InvocationResult] = []
