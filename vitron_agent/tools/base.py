@@ -113,13 +113,20 @@ class Backend(Protocol):
 class Expert(Protocol):
     """The typed tool of one module."""
 
-    module: Module
-    backend: Backend
+    @property
+    def module(self) -> Module:
+        """Which module it is for."""
+
+    @property
+    def backend(self) -> Backend:
+        """The implementation behind it."""
 
     def run(self, job: Job) -> Outcome:
-        """Does the work; blocking.
+        """Does the work; blocking. It is never called twice at the same time.
 
         Raises:
             ExpertError: It failed for good.
+            ConnectionError: A remote backend was lost; the call is tried again, three times in all.
+            ConfigError: Weights or settings are missing; ends the turn and reaches the caller.
             TurnCancelled: The turn was cancelled while it ran.
         """

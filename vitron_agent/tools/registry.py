@@ -9,10 +9,12 @@ profile's; its object is a function from :class:`Settings` to experts::
 ``VitronAgent(profile="mine")`` then uses those experts, and the embedded ones for the modules that they leave out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
+from typing import cast
 
 from vitron_agent.config import Settings
 from vitron_agent.errors import ConfigError
@@ -22,6 +24,7 @@ from vitron_agent.tools.base import Expert
 
 GROUP = "vitron_agent.experts"
 EMBEDDED = "embedded"
+_EMBEDDED_MODULES = frozenset({Module.IMAGE_GROUNDING, Module.IMAGE_SEGMENTATION, Module.IMAGE_EDITING})
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,39 @@ def load_profile(settings: Settings) -> Profile:
     if name != EMBEDDED and name not in found:
         known = ", ".join(sorted({EMBEDDED, *found}))
         raise ConfigError(f"there is no profile {name!r}; installed are: {known}")
-    experts = by_module(_embedded(settings))
+    experts: Mapping[Module, Expert] = OnDemand(_EMBEDDED_MODULES, lambda: by_module(_embedded(settings)))
     if name != EMBEDDED:
-        experts |= by_module(_provided(found[name], settings))
-    return Profile(name, MappingProxyType(experts), lambda: _vitron_planner(settings))
+        experts = ChainMap(by_module(_provided(found[name], settings)), cast("dict[Module, Expert]", experts))
+    return Profile(name, experts, lambda: _vitron_planner(settings))
+
+
+class OnDemand(Mapping[Module, Expert]):
+    """Experts that are made when the first of them is asked for: importing theirs takes seconds.
+
+    Args:
+        modules: For which there will be one.
+        make: Makes them all.
+    """
+
+    def __init__(self, modules: frozenset[Module], make: Callable[[], Mapping[Module, Expert]]) -> None:
+        self._modules = modules
+        self._make = make
+        self._made: Mapping[Module, Expert] | None = None
+        self._lock = threading.Lock()
+
+    def __getitem__(self, module: Module) -> Expert:
+        if module not in self._modules:
+            raise KeyError(module)
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return self._made[module]
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
 
 
 def by_module(experts: Iterable[Expert]) -> dict[Module, Expert]:
@@ -86,9 +118,22 @@ def _provided(entry: EntryPoint, settings: Settings) -> Iterable[Expert]:
 
 
 def _embedded(settings: Settings) -> Iterable[Expert]:
-    from vitron_agent.tools.backends.embedded import make_experts
+    from vitron_agent.model.encoders.dense import DenseEncoder
+    from vitron_agent.tools.backends.embedded.editing.backend import EmbeddedEditing
+    from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+    from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
+    from vitron_agent.tools.backends.embedded.vision import Vision
+    from vitron_agent.tools.image_editing import ImageEditingExpert
+    from vitron_agent.tools.image_grounding import ImageGroundingExpert
+    from vitron_agent.tools.image_segmentation import ImageSegmentationExpert
 
-    return make_experts(settings)
+    grounding = EmbeddedGrounding(Vision(DenseEncoder(settings.cache)))
+    segmentation = EmbeddedSegmentation(grounding)
+    return (
+        ImageGroundingExpert(grounding),
+        ImageSegmentationExpert(segmentation),
+        ImageEditingExpert(EmbeddedEditing(), segmentation),
+    )
 
 
 def _vitron_planner(settings: Settings) -> Planner:
