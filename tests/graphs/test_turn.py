@@ -358,6 +358,28 @@ def test_undo_within_a_turn_and_on_with_what_is_left(make_agent):
     assert [turn.undone for turn in agent.history("demo")] == [False, True, False]
 
 
+def test_undoing_the_first_turn_keeps_the_picture_that_came_with_it(make_agent):
+    agent = make_agent(
+        steps(recolor()), lambda request: steps(move(Operation.UNDO), recolor(value="blue", base=request.current))
+    )
+    base = picture()
+    agent.chat("make it red", images=[base], thread="demo")
+    reply = agent.chat("undo that and make it blue", thread="demo")
+    assert statuses(reply) == ["done", "done"]
+    assert reply.text.startswith("Took that back. What you gave is still here: image-4. Made the clock blue:")
+    np.testing.assert_array_equal(editors(agent)[1].image(), base)
+
+
+def test_after_undo_by_the_program_the_picture_is_still_there(make_agent):
+    agent = make_agent(steps(recolor()), steps(recolor(value="blue")))
+    base = picture()
+    agent.chat("make it red", images=[base], thread="demo")
+    agent.undo("demo")
+    reply = agent.chat("make it blue", thread="demo")
+    assert statuses(reply) == ["done"]
+    np.testing.assert_array_equal(editors(agent)[1].image(), base)
+
+
 def test_nothing_to_undo_is_said(make_agent):
     reply = make_agent(steps(move(Operation.UNDO))).chat("undo")
     assert statuses(reply) == ["failed"]

@@ -10,6 +10,7 @@ from vitron_agent.graphs.nodes.expert import make_job
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import ModuleInput, Task
 from vitron_agent.graphs.turns import OpenTurn
+from vitron_agent.graphs.undone import carry_over
 from vitron_agent.memory.views import NamedArtifact
 from vitron_agent.messages import Finding, InvocationResult, Module, Operation, Role, make_invocation
 from vitron_agent.tools.base import Outcome
@@ -44,8 +45,10 @@ def conversation_node(services: Services) -> Node:
 
 
 def _undo(services: Services, turn: OpenTurn, task: Task) -> InvocationResult:
-    services.repository.undo(task.thread, int(task.invocation.value or 1), within=turn.running)
-    return InvocationResult(invocation=task.invocation, status="done")
+    undone = services.repository.undo(task.thread, int(task.invocation.value or 1), within=turn.running)
+    kept = carry_over(services.repository, turn.running, undone)
+    notes = (f"What you gave is still here: {', '.join(kept)}",) if kept else ()
+    return InvocationResult(invocation=task.invocation, status="done", notes=notes)
 
 
 def _select(services: Services, turn: OpenTurn, task: Task) -> InvocationResult:

@@ -15,6 +15,8 @@ from vitron_agent.graphs.schedule import without_finished
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import message_to_plan
+from vitron_agent.graphs.turns import OpenTurn
+from vitron_agent.graphs.undone import carry_over
 from vitron_agent.graphs.workers import call
 from vitron_agent.memory.views import Recollection
 from vitron_agent.messages import Plan
@@ -29,26 +31,11 @@ MEDIA = 32
 def plan_node(services: Services) -> Node:
     """Makes the node. What it finds wrong is left to ``validate``."""
 
-    def prepare(
-        state: TurnState, made: Plan, memory: Recollection, request: PlanRequest, attempt: int
-    ) -> dict[str, Any]:
-        finished = state["turn_results"]
-        left = without_finished(completed(made, request), finished)
-        plan = with_ids(completed(left, request), state["turn"], attempt)
-        if state["given"]:
-            call_ids = tuple(str(item["id"]) for item in cast("AIMessage", state["messages"][-1]).tool_calls)
-        else:
-            call_ids = tuple(step.id for step in plan.invocations)
-        known = find_named(services, state["thread"], plan, memory)
-        return {"plan": plan, "known": known, "call_ids": call_ids, "position": len(finished)}
-
     async def plan(state: TurnState) -> dict[str, Any]:
         if state["failure"]:
             return {}
         turn = await services.turns.take(state["thread"], state["turn"])
-        memory = await asyncio.to_thread(
-            services.repository.recall, state["thread"], num_turns=HISTORY, num_media=MEDIA
-        )
+        memory = await asyncio.to_thread(_recall, services, turn)
         attempt = state["attempt"] + 1
         start = state["start"] or memory.current
         request = plan_request(
@@ -68,7 +55,7 @@ def plan_node(services: Services) -> Node:
         started = time.perf_counter()
         try:
             made = _given(state) if state["given"] else await call(ask, seconds=left, stop=turn.stop)
-            update |= await asyncio.to_thread(prepare, state, made, memory, request, attempt)
+            update |= await asyncio.to_thread(_prepare, services, state, made, memory, request, attempt)
         except InvocationError as error:
             update["problem"] = str(error)
         except TurnCancelled as error:
@@ -82,3 +69,27 @@ def plan_node(services: Services) -> Node:
 
 def _given(state: TurnState) -> Plan:
     return message_to_plan(cast("AIMessage", state["messages"][-1]))
+
+
+def _recall(services: Services, turn: OpenTurn) -> Recollection:
+    """The conversation as a planner may see it."""
+    thread = turn.running.thread
+    memory = services.repository.recall(thread, num_turns=HISTORY, num_media=MEDIA)
+    if memory.current is None and not memory.attached and carry_over(services.repository, turn.running):
+        return services.repository.recall(thread, num_turns=HISTORY, num_media=MEDIA)
+    return memory
+
+
+def _prepare(
+    services: Services, state: TurnState, made: Plan, memory: Recollection, request: PlanRequest, attempt: int
+) -> dict[str, Any]:
+    """The plan as it will run."""
+    finished = state["turn_results"]
+    left = without_finished(completed(made, request), finished)
+    plan = with_ids(completed(left, request), state["turn"], attempt)
+    if state["given"]:
+        call_ids = tuple(str(item["id"]) for item in cast("AIMessage", state["messages"][-1]).tool_calls)
+    else:
+        call_ids = tuple(step.id for step in plan.invocations)
+    known = find_named(services, state["thread"], plan, memory)
+    return {"plan": plan, "known": known, "call_ids": call_ids, "position": len(finished)}
