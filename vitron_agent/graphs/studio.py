@@ -1,5 +1,6 @@
 """The graph for ``langgraph dev`` and Studio, configured by ``VITRON_*`` variables; the server brings the saver."""
 
+import asyncio
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,6 @@ def _compiled() -> CompiledStateGraph[Any, Any, Any, Any]:
     )
 
 
-def graph() -> CompiledStateGraph[Any, Any, Any, Any]:
+async def graph() -> CompiledStateGraph[Any, Any, Any, Any]:
     """What langgraph.json names. The server calls it for each request; it is made once, weights load at first use."""
-    return _compiled()
+    return await asyncio.to_thread(_compiled)
