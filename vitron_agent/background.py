@@ -16,15 +16,19 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vitron-loop", daemon=True)
         self._thread.start()
 
     def submit(self, coroutine: Coroutine[Any, Any, ResultT]) -> "Future[ResultT]":
         """Starts it; raises UsageError when the loop was closed."""
-        if self._loop.is_closed():
-            coroutine.close()
-            raise UsageError("this agent was closed; make a new one")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        with self._lock:
+            if not self._closed:
+                return asyncio.run_coroutine_threadsafe(self._known(coroutine), self._loop)
+        coroutine.close()
+        raise UsageError("this agent was closed; make a new one")
 
     def run(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Waits for its result; an interrupted wait (Ctrl-C) cancels it."""
@@ -42,21 +46,28 @@ class BackgroundLoop:
         """The same for a caller on another event loop; cancelling the caller cancels it."""
         return await asyncio.wrap_future(self.submit(coroutine))
 
-    def call_soon(self, function: Callable[[], object]) -> None:
-        """Calls a function on the loop."""
-        self._loop.call_soon_threadsafe(function)
-
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Cancels what runs, waits for it and for ``last``, and ends the thread; harmless when closed already."""
-        if self._loop.is_closed():
-            return
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    async def _known(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return await coroutine
+        finally:
+            self._tasks.discard(task)
+
     async def _end(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = tuple(self._tasks)  # ours alone: a connection pool's own tasks end with the pool
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
