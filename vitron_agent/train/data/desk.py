@@ -37,14 +37,14 @@ class Desk:
         current: What "it" means.
         attached: Handles of the newest message.
         history: Turns so far.
-        before: ``current`` before the last turn.
+        earlier: ``current`` before each turn that made something, oldest first.
     """
 
     media: list[tuple[Handle, Kind]] = field(default_factory=list)
     current: Handle | None = None
     attached: list[Handle] = field(default_factory=list)
     history: list[PastTurn] = field(default_factory=list)
-    before: Handle | None = None
+    earlier: list[Handle | None] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
 
     def put(self, kind: Kind) -> Handle:
@@ -62,6 +62,10 @@ class Desk:
         handle = self.put(kind)
         self.attached.append(handle)
         return handle
+
+    def back(self, turns: int) -> Handle | None:
+        """What was current so many turns ago."""
+        return self.earlier[-turns] if len(self.earlier) >= turns else None
 
     def kind(self, handle: Handle | None) -> Kind | None:
         """The kind of a handle."""
@@ -100,8 +104,8 @@ def plan(desk: Desk, steps: Sequence[Step], regions: Sequence[Region]) -> Plan:
         outputs.append(desk.put(kind) if kind else None)
         if step.operation is Operation.SELECT and step.base:
             desk.current = step.base
-        if step.operation is Operation.UNDO and desk.before:
-            desk.current = desk.before
+        if step.operation is Operation.UNDO and (handle := desk.back(int(step.value or 1))):
+            desk.current = handle
         invocations.append(invocation.model_copy(update={"output": outputs[-1]}))
     return Plan(invocations=tuple(invocations))
 
@@ -141,7 +145,8 @@ def say(
     request = _request(desk, scuff(dress(text, rng), rng), regions)
     before = desk.current
     made = plan(desk, steps, regions)
-    desk.before = before
+    if made.invocations:
+        desk.earlier.append(before)
     _remember(desk, request.text, made)
     return request, made
 

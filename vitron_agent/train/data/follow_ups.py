@@ -213,7 +213,7 @@ def _correct(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     if step.target and step.operation in (Operation.REMOVE, Operation.RECOLOR, Operation.SEGMENT, Operation.DETECT):
         about = thing(rng)
         text = rng.choice(sections("lexicon")["other_thing"]).format(about.definite)
-        base = desk.before if step.operation in (Operation.REMOVE, Operation.RECOLOR) else None
+        base = desk.back(1) if step.operation in (Operation.REMOVE, Operation.RECOLOR) else None
         return say(desk, rng, text, [replace(step, target=about.bare, base=base)])
     return None
 
@@ -259,9 +259,12 @@ def _earlier(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
 
 def _undo_and(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     """Undo, and something else instead, on what was there before."""
-    if desk.before is None or not desk.history[-1].plan.invocations:
+    if not desk.history[-1].plan.invocations:
         return None
-    wish = wishes.edit(rng, Scene(video=desk.kind(desk.before) == "video", short=True))
+    count = 2 if rng.random() < 0.3 else 1
+    if (restored := desk.back(count)) is None:
+        return None
+    wish = wishes.edit(rng, Scene(video=desk.kind(restored) == "video", short=True))
     undo = rng.choice(
         (
             "undo that",
@@ -275,7 +278,12 @@ def _undo_and(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
         )
     )
     link = rng.choice((" and ", " and instead ", ", then ", ". instead ", " and then ", ", rather "))
-    return say(desk, rng, undo + link + wish.text, [_conversation(Operation.UNDO), *wish.steps])
+    return say(
+        desk,
+        rng,
+        undo + link + wish.text,
+        [_conversation(Operation.UNDO, value=str(count) if count > 1 else ""), *wish.steps],
+    )
 
 
 _KINDS = (

@@ -89,8 +89,8 @@ def scuff(text: str, rng: Random) -> str:
         text = re.sub(r"(?i)\b(the|a|an) ", "", text)
     if rng.random() < 0.06:
         text = " ".join(_SHORTHAND.get(word, word) for word in text.split(" "))
-    if rng.random() < 0.14:
-        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+    if rng.random() < 0.17:
+        for _ in range(rng.choice((1, 1, 1, 2, 3, 5))):
             text = _slip(text, rng)
     return " ".join(text.split())
 

@@ -1,5 +1,6 @@
 """Wishes that need no earlier turn: one step, several, two pictures, or something from nothing."""
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -120,7 +121,9 @@ def several(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan]:
     video = desk.kind(desk.current) == "video"
     scene = Scene(video=video, short=True)
     roll = rng.random()
-    if roll < 0.4:
+    if roll < 0.06:
+        return _two_drawings(desk, rng, scene)
+    if roll < 0.43:
         text, steps = _with_one_target(rng, scene)
     elif roll < 0.52:
         text, steps = _things_in_a_row(rng, scene)
@@ -133,6 +136,18 @@ def several(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan]:
             made[0] = wishes.track(rng, scene) if video else wishes.detect(rng, scene)
         text, steps = join(rng, [wish.text for wish in made]), tuple(step for wish in made for step in wish.steps)
     return say(desk, rng, text, steps)
+
+
+def _two_drawings(desk: Desk, rng: Random, scene: Scene) -> tuple[PlanRequest, Plan]:
+    """One thing for the first drawing, another for the second."""
+    texts: list[str] = []
+    steps: list[Step] = []
+    for number, name in enumerate(("first_one", "second_one"), start=1):
+        said = rng.choice(sections("lexicon")[name])
+        wish = rng.choice((wishes.remove, wishes.recolor))(rng, replace(scene, pronoun=Thing("", said, said)))
+        texts.append(re.sub(r"\b(it|them)\b", said, wish.text, count=1))
+        steps += (replace(step, target="", regions=(number,)) for step in wish.steps)
+    return say(desk, rng, join(rng, texts), steps, draw_regions(desk, rng, 2))
 
 
 def _things_in_a_row(rng: Random, scene: Scene) -> tuple[str, tuple[Step, ...]]:
