@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from vitron_agent.errors import UsageError
@@ -16,6 +16,7 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(32, "vitron-database"))
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._lock = threading.Lock()

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,7 +15,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command, Interrupt
 
 from vitron_agent.artifacts import ArtifactRef
-from vitron_agent.errors import PersistenceError, TurnOpenError, UsageError, VitronError
+from vitron_agent.errors import PersistenceError, ThreadBusyError, TurnOpenError, UsageError, VitronError
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import describe, read_decisions, read_pending
 from vitron_agent.graphs.build import RECURSION_LIMIT, build
@@ -28,6 +30,8 @@ from vitron_agent.replies import Reply, ReplyStatus, step_of, view_of
 
 Listener = Callable[[Event], None]
 CANCELLED = "you cancelled it"
+BUSY_SECONDS = 60.0
+"""How long a message waits for another process's turn of the same thread; a dead one elsewhere is known after 30 s."""
 
 
 class Runner:
@@ -74,9 +78,8 @@ class Runner:
         """Begins a turn and runs it to its end or to its approval."""
         async with self._alone_on(thread):
             try:
-                running = await asyncio.to_thread(
-                    self._services.repository.begin_turn, thread, text, attachments, regions
-                )
+                begin = self._services.repository.begin_turn
+                running = await _patiently(begin, thread, text, attachments, regions)
             except TurnOpenError as error:
                 raise TurnOpenError(
                     f"the last turn of {thread!r} has not ended (it was interrupted, or waits for a decision): "
@@ -98,7 +101,7 @@ class Runner:
             newest = (await asyncio.to_thread(repository.history, thread, limit=1))[-1]
             if newest.finished is not None and decisions is None:
                 return self._reply_of(newest)
-            running = await asyncio.to_thread(repository.resume_turn, thread)
+            running = await _patiently(repository.resume_turn, thread)
             try:
                 step = await self._next_step(running, newest, decisions)
             except BaseException:
@@ -112,7 +115,7 @@ class Runner:
     async def abandon(self, thread: str) -> None:
         """Ends an open turn that nobody works on."""
         async with self._alone_on(thread):
-            running = await asyncio.to_thread(self._services.repository.resume_turn, thread)
+            running = await _patiently(self._services.repository.resume_turn, thread)
             await self._stop_short(running, CANCELLED)
 
     # -- inside --------------------------------------------------------------------------------------------------
@@ -235,6 +238,24 @@ class Runner:
             invocations=tuple(step_of(result, store) for result in ordered),
             artifacts=tuple(view_of(output, store) for result in ordered for output in result.outputs if output.handle),
         )
+
+
+async def _patiently(take: Callable[..., RunningTurn], *arguments: Any) -> RunningTurn:
+    """Takes a turn as soon as other processes leave the thread alone, without keeping a worker thread waiting.
+
+    Raises:
+        ThreadBusyError: They did not in ``BUSY_SECONDS``.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    pause = 0.01
+    while True:
+        try:
+            return await asyncio.to_thread(functools.partial(take, *arguments, wait_seconds=0))
+        except ThreadBusyError:
+            if time.monotonic() + pause > deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
 
 
 def _input(text: str, regions: Sequence[Region]) -> dict[str, Any]:

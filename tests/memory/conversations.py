@@ -43,7 +43,8 @@ def run(repository: Repository, turn: RunningTurn, invocation: Invocation, ref: 
 def say(repository: Repository, thread: str, text: str = "hello", *attachments: ArtifactRef | Handle) -> TurnView:
     """A turn that is answered in words."""
     turn = repository.begin_turn(thread, text, attachments)
-    return repository.finish_turn(turn, "done", f"re: {text}")
+    repository.finish_turn(turn, "done", f"re: {text}")
+    return repository.history(thread, limit=1)[-1]
 
 
 def standing(repository: Repository, thread: str) -> list[int]:

@@ -167,4 +167,5 @@ def test_a_writer_that_holds_sqlite_too_long_gives_one_clear_error(tmp_path, sto
         other.execute("ROLLBACK")
         other.close()
         run(repository, turn, recolor("a", "image-1", "image-2"), picture(store, 1))
-        assert repository.finish_turn(turn, "done", "").status == "done"
+        repository.finish_turn(turn, "done", "")
+        assert repository.history("demo")[-1].status == "done"

@@ -154,19 +154,29 @@ def next_numbers(session: Session, thread: str) -> tuple[tuple[str, int], ...]:
     return tuple((stem, number) for stem, number in rows)
 
 
-def turn_views(session: Session, turns: Sequence[Turn], standing: Collection[int]) -> tuple[TurnView, ...]:
-    """Views of turns, in their order; ``standing`` are the rows of those that were not undone."""
-    ids = [turn.id for turn in turns]
+def turn_views(
+    session: Session, turns: Sequence[Turn], standing: Collection[int], *, outcomes: bool = True
+) -> tuple[TurnView, ...]:
+    """Views of turns, in their order.
+
+    Args:
+        session: Of the transaction.
+        turns: Which.
+        standing: Rows of those that were not undone.
+        outcomes: With their invocations and handles, which take most of the time.
+    """
+    ids = [turn.id for turn in turns] if outcomes else []
     results: dict[int, list[InvocationResult]] = defaultdict(list)
-    for entry in session.scalars(
-        select(LedgerEntry)
-        .where(LedgerEntry.turn_id.in_(ids), LedgerEntry.status.is_not(None))
-        .order_by(LedgerEntry.position, LedgerEntry.pk)
-    ):
-        results[entry.turn_id].append(read_result(entry))
     handles: dict[int, list[NamedArtifact]] = defaultdict(list)
-    for row in session.execute(_NAMED.where(HandleRow.turn_id.in_(ids)).order_by(*_NEWEST_FIRST)).all()[::-1]:
-        handles[row.turn_id].append(_named(row))
+    if ids:
+        for entry in session.scalars(
+            select(LedgerEntry)
+            .where(LedgerEntry.turn_id.in_(ids), LedgerEntry.status.is_not(None))
+            .order_by(LedgerEntry.position, LedgerEntry.pk)
+        ):
+            results[entry.turn_id].append(read_result(entry))
+        for row in session.execute(_NAMED.where(HandleRow.turn_id.in_(ids)).order_by(*_NEWEST_FIRST)).all()[::-1]:
+            handles[row.turn_id].append(_named(row))
     return tuple(_view(turn, turn.id not in standing, results[turn.id], handles[turn.id]) for turn in turns)
 
 

@@ -174,16 +174,13 @@ class Repository:
                 .values(owner=None, lease_until=0.0)
             )
 
-    def finish_turn(self, turn: RunningTurn, status: EndStatus, reply: str) -> TurnView:
+    def finish_turn(self, turn: RunningTurn, status: EndStatus, reply: str) -> None:
         """Ends the turn and makes it the thread's newest."""
         with self._database.write() as session:
             queries.get_thread(session, turn.thread, lock=True)  # before the turn's row, as resume_turn does
             row = ledger.guard(session, turn)
             lifecycle.end(session, row, status, reply)
-            session.flush()
-            view = queries.turn_views(session, [row], standing={row.id})[0]
         self._heartbeat.drop(turn.owner)
-        return view
 
     # -- ledger --------------------------------------------------------------------------------------------------
 
@@ -241,7 +238,7 @@ class Repository:
             if missing:
                 media = queries.named_artifacts(session, queries.chain_from(point), queries.is_handle(missing)) + media
             return Recollection(
-                turns=queries.turn_views(session, rows, standing={turn.id for turn in rows}),
+                turns=queries.turn_views(session, rows, standing={turn.id for turn in rows}, outcomes=False),
                 media=media,
                 attached=attached,
                 current=current,

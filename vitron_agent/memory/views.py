@@ -108,7 +108,7 @@ class Recollection(_Frozen):
     """What a planner needs to know of a conversation; costs the same at turn 2 and at turn 1,000.
 
     Attributes:
-        turns: Newest ended turns that still stand, oldest first.
+        turns: Newest ended turns that still stand, oldest first, without their invocations and handles.
         media: Newest visible artifacts, oldest first; always holds ``current`` and what came with the open turn.
         attached: Handles that came with the open turn.
         current: What "it" means: the newest or selected picture or clip.
