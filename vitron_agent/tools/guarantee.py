@@ -109,7 +109,7 @@ def check_form(base: ImageArray, edited: ImageArray, *, may_gain_alpha: bool = F
 
 def check_outside(base: ImageArray, result: ImageArray, area: MaskArray) -> None:
     """Raises VerificationError, with the number of pixels and the first one, if anything outside the area changed."""
-    different = (with_channels(base, result.shape[2]) != result).any(axis=2)
+    different = _in_any_channel(with_channels(base, result.shape[2]) != result)
     different &= ~area
     count = int(np.count_nonzero(different))
     if count:
@@ -129,7 +129,7 @@ def is_changed(base: ImageArray, result: ImageArray, area: MaskArray | None) -> 
     before = with_channels(base, result.shape[2])
     level = int(np.iinfo(base.dtype).max * CHANGED_LEVEL)
     difference = np.maximum(before, result) - np.minimum(before, result)
-    changed = (difference > level).any(axis=2)
+    changed = _in_any_channel(difference > level)
     if area is not None:
         changed &= area
     size = changed.size if area is None else int(np.count_nonzero(area))
@@ -142,6 +142,14 @@ def with_channels(image: ImageArray, channels: int) -> ImageArray:
         return image
     opaque = np.full((*image.shape[:2], 1), np.iinfo(image.dtype).max, image.dtype)
     return np.concatenate([image, opaque], axis=2)
+
+
+def _in_any_channel(channels: NDArray[np.bool_]) -> MaskArray:
+    """``channels.any(axis=2)``, which numpy takes five times as long for."""
+    found = channels[..., 0].copy()
+    for channel in range(1, channels.shape[2]):
+        found |= channels[..., channel]
+    return found
 
 
 def displacement(base: ImageArray, edited: ImageArray, area: MaskArray) -> tuple[float, float] | None:
@@ -177,7 +185,7 @@ def _same_outside(base: ImageArray, edited: ImageArray, area: MaskArray) -> bool
     ):
         return False
     inner = np.s_[y_top:y_bottom, x_left:x_right]
-    return not ((base[inner] != edited[inner]).any(axis=2) & ~area[inner]).any()
+    return not (_in_any_channel(base[inner] != edited[inner]) & ~area[inner]).any()
 
 
 def _tiles(area: MaskArray) -> list[PixelBox]:
