@@ -61,13 +61,13 @@ def agent_on(profile: Profile) -> Iterator[VitronAgent]:
 
 
 def measure(profile: Profile, turns: int) -> dict[str, float]:
-    """Medians in milliseconds over turns on one photo; the first, which takes it in, is left out."""
+    """Medians in milliseconds over turns that follow on one photo; the first, which takes it in, is left out."""
     walls, experts, cpus = [], [], []
     with agent_on(profile) as agent:
         agent.chat("make the cat red", images=photo(), thread="demo")
         for _ in range(turns):
             started, cpu = time.perf_counter(), time.process_time()
-            reply = agent.chat("make the cat red", images="image-1", thread="demo")
+            reply = agent.chat("make the cat red", thread="demo")
             walls.append(time.perf_counter() - started)
             cpus.append(time.process_time() - cpu)
             experts.append(reply.invocations[0].seconds)
