@@ -18,7 +18,7 @@ from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import PersistenceError, ThreadBusyError, TurnOpenError, UsageError, VitronError
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import describe, read_decisions, read_pending
-from vitron_agent.graphs.build import RECURSION_LIMIT, build
+from vitron_agent.graphs.build import build, recursion_limit
 from vitron_agent.graphs.reply import render
 from vitron_agent.graphs.services import Services
 from vitron_agent.graphs.state import SAVED_TYPES
@@ -212,7 +212,8 @@ class Runner:
             await drop(self._saver, running)
 
     def _config(self, running: RunningTurn) -> RunnableConfig:
-        return {"configurable": {"thread_id": running.checkpoint_thread}, "recursion_limit": RECURSION_LIMIT}
+        limit = recursion_limit(self._services.settings.budget)
+        return {"configurable": {"thread_id": running.checkpoint_thread}, "recursion_limit": limit}
 
     def _finished(self, running: RunningTurn, values: Mapping[str, Any]) -> Reply:
         return self._reply(

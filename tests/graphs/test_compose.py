@@ -186,6 +186,19 @@ def test_failed_steps_of_another_model_are_answered_one_by_one(make_agent):
     assert answers == {"call-a": "error", "call-b": "error"}
 
 
+def test_the_users_words_go_back_to_the_model_that_planned(make_agent):
+    agent = make_agent(approval="always")
+    parent = parent_of(agent, InMemorySaver(serde=serializer(SAVED_TYPES)))
+    ask = calls(("image_editing", {"operation": "remove", "target": "lamp"}))
+    waiting = parent.invoke({"messages": [message("go", picture()), ask]}, RUN, version="v2").interrupts[0]
+    answer = {"decisions": [{"type": "respond", "message": "rather the chair"}]}
+    values = parent.invoke(Command(resume={waiting.id: answer}), RUN)
+    told = next(item for item in values["messages"] if isinstance(item, ToolMessage))
+    assert (told.tool_call_id, told.status) == ("call-a", "error")
+    assert "the user says: rather the chair" in told.text
+    assert agent._services.experts[Module.IMAGE_EDITING].jobs == []
+
+
 def test_other_tools_calls_are_none_of_ours(make_agent):
     agent = make_agent(Plan(text="Hello!"))
     search = AIMessage("", tool_calls=[{"name": "web_search", "args": {}, "id": "x"}])

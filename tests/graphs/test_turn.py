@@ -444,3 +444,18 @@ def test_a_step_on_what_was_just_undone_fails_and_says_why(make_agent):
     reply = agent.chat("undo both and remove the lamp from the second", thread="demo")
     assert statuses(reply) == ["done", "failed", "skipped"]
     assert "was undone" in reply.text
+
+
+def test_a_search_that_cannot_look_says_why(make_agent):
+    experts = [fakes.FakeExpert(Module.IMAGE_GROUNDING, fakes.crash), *fakes.fake_experts()[1:]]
+    agent = make_agent(steps(move(Operation.SEARCH, target="boat"), recolor()), experts=experts)
+    reply = agent.chat("the photo with the boat, in red", images=[picture()])
+    assert statuses(reply) == ["failed", "skipped"]
+    assert "has a bug" in reply.text
+
+
+def test_a_long_plan_within_a_large_budget_comes_to_its_end(make_agent):
+    plan = steps(*[recolor(base=f"image-{number}", output=f"image-{number + 1}") for number in range(1, 41)])
+    agent = make_agent(plan, budget={"steps": 40, "calls": 40})
+    reply = agent.chat("forty times", images=[picture()])
+    assert statuses(reply) == ["done"] * 40

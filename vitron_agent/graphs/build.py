@@ -15,6 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
+from vitron_agent.config import Budget
 from vitron_agent.graphs.nodes.approve import approve_node
 from vitron_agent.graphs.nodes.conversation import conversation_node
 from vitron_agent.graphs.nodes.dispatch import dispatch_node
@@ -29,8 +30,11 @@ from vitron_agent.graphs.state import ModuleInput, TurnInput, TurnOutput, TurnSt
 from vitron_agent.messages import Module
 
 NAME = "vitron"
-RECURSION_LIMIT = 200
-"""More supersteps than a turn within any sensible budget takes."""
+
+
+def recursion_limit(budget: Budget) -> int:
+    """More supersteps than a turn within its budget can take: four for each expert call, and some for its plans."""
+    return 40 + 4 * (budget.calls + budget.steps)
 
 
 def build(
@@ -48,7 +52,7 @@ def build(
     graph.add_node("ingest", Anywhere(ingest_node(services)))
     graph.add_node("plan", Anywhere(plan_node(services)))
     graph.add_node("validate", Anywhere(validate_node(services)), destinations=("plan", "approve", "reply"))
-    graph.add_node("approve", Anywhere(approve_node(services)), destinations=("plan", "dispatch"))
+    graph.add_node("approve", Anywhere(approve_node(services)), destinations=("plan", "dispatch", "reply"))
     graph.add_node("dispatch", Anywhere(dispatch_node(services)), destinations=(*modules, "dispatch", "reply"))
     for name in modules:
         node = conversation_node(services) if name == Module.CONVERSATION else expert_node(services)

@@ -15,7 +15,7 @@ from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import plan_to_message
 from vitron_agent.messages import InvocationResult, Plan
 
-Goto = Command[Literal["plan", "dispatch"]]
+Goto = Command[Literal["plan", "dispatch", "reply"]]
 
 
 def approve_node(services: Services) -> Node:
@@ -54,8 +54,10 @@ def approve_node(services: Services) -> Node:
         plan = update["plan"]
         said = [decision.message for decision in decisions if isinstance(decision, Respond)]
         if said:
-            wish = rejection(plan, f"the user says: {' '.join(said)}")
-            return Command(goto="plan", update={"rejections": (*state["rejections"], wish)})
+            wish = f"the user says: {' '.join(said)}"
+            if state["given"]:  # the caller's model planned; it plans again when it reads this
+                return Command(goto="reply", update={"failure": wish})
+            return Command(goto="plan", update={"rejections": (*state["rejections"], rejection(plan, wish))})
         await asyncio.to_thread(services.repository.record_plan, turn.running, plan)
         message = plan_to_message(plan, state["call_ids"], f"{state['thread']}/{state['turn']}.{state['attempt']}")
         ended = [

@@ -2,18 +2,16 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
 from typing import Any
 
-from vitron_agent.errors import ExpertError, TurnCancelled, UsageError
-from vitron_agent.graphs.nodes.expert import make_job
+from vitron_agent.errors import UsageError
+from vitron_agent.graphs.nodes.expert import attempt
 from vitron_agent.graphs.services import Node, Services
-from vitron_agent.graphs.state import ModuleInput, Task
+from vitron_agent.graphs.state import Candidate, ModuleInput, Task
 from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.graphs.undone import carry_over
 from vitron_agent.memory.views import NamedArtifact
-from vitron_agent.messages import Finding, InvocationResult, Module, Operation, Role, make_invocation
-from vitron_agent.tools.base import Outcome
+from vitron_agent.messages import Handle, InvocationResult, Module, Operation, Role, Status, make_invocation
 
 MAX_SEARCHED = 16
 """A search looks at this many pictures at most: what the user gave first, the newest first."""
@@ -34,9 +32,7 @@ def conversation_node(services: Services) -> Node:
                     result = await _search(services, turn, task)
                 else:
                     result = await asyncio.to_thread(moves[task.invocation.operation], services, turn, task)
-            except TurnCancelled as error:
-                result = InvocationResult(invocation=task.invocation, status="skipped", error=str(error))
-            except (UsageError, ExpertError) as error:
+            except UsageError as error:
                 result = InvocationResult(invocation=task.invocation, status="failed", error=str(error))
             result = await asyncio.to_thread(repository.finish_invocation, turn.running, result)
         return {"turn_results": {result.invocation.id: result}}
@@ -61,36 +57,30 @@ def _select(services: Services, turn: OpenTurn, task: Task) -> InvocationResult:
 async def _search(services: Services, turn: OpenTurn, task: Task) -> InvocationResult:
     """Shows the pictures to the grounding expert one after the other and goes on with the best match."""
     named = await asyncio.to_thread(services.repository.artifacts, task.thread)
-    target = task.invocation.target
-    best: tuple[float, NamedArtifact, tuple[Finding, ...]] | None = None
-    left = task.seconds
-    expert = services.experts[Module.IMAGE_GROUNDING]
-
-    def look(item: NamedArtifact, cancelled: Callable[[], bool]) -> Outcome:
-        seek = make_invocation(Module.IMAGE_GROUNDING, Operation.DETECT, id=task.invocation.id, target=target)
-        single = task.model_copy(update={"invocation": seek, "inputs": ((Role.BASE, item.ref),)})
-        return expert.run(make_job(services, single, cancelled=cancelled))
-
+    step, target = task.invocation, task.invocation.target
+    seek = make_invocation(Module.IMAGE_GROUNDING, Operation.DETECT, id=step.id, target=target)
+    best: tuple[float, Handle, Candidate] | None = None
+    spent = 0.0
     for item in _candidates(named):
-        if left <= 0 or turn.stop.is_set():
-            break
-        outcome, seconds = await services.workers.run(
-            functools.partial(look, item), key=Module.IMAGE_GROUNDING, seconds=left, stop=turn.stop
-        )
-        left -= seconds
-        score = max((finding.score for finding in outcome.findings), default=0.0)
-        if outcome.status == "done" and (best is None or score > best[0]):
-            best = (score, item, outcome.findings)
-    spent = task.seconds - left
+        left = task.seconds - spent
+        fields = {"invocation": seek, "inputs": ((Role.BASE, item.ref),), "seconds": max(left, 0.0)}
+        candidate = await attempt(services, turn, task.model_copy(update=fields), last_try=True)
+        spent += candidate.seconds
+        if candidate.failure:
+            status: Status = "skipped" if candidate.failure == "stopped" else "failed"
+            return InvocationResult(invocation=step, status=status, error=candidate.error, seconds=spent)
+        score = max((finding.score for finding in candidate.findings), default=0.0)
+        if candidate.status == "done" and (best is None or score > best[0]):
+            best = (score, item.handle, candidate)
     if best is None:
         note = f"None of the pictures here seems to show “{target}”"
-        return InvocationResult(invocation=task.invocation, status="not_found", notes=(note,), seconds=spent)
-    _, item, findings = best
-    await asyncio.to_thread(
-        services.repository.select, task.thread, item.handle, within=turn.running, position=task.position
-    )
-    note = f"Going on with {item.handle}, which shows “{target}”"
-    return InvocationResult(invocation=task.invocation, status="done", findings=findings, notes=(note,), seconds=spent)
+        return InvocationResult(invocation=step, status="not_found", notes=(note,), seconds=spent)
+    _, handle, candidate = best
+    select = functools.partial(services.repository.select, within=turn.running, position=task.position)
+    await asyncio.to_thread(select, task.thread, handle)
+    note = f"Going on with {handle}, which shows “{target}”"
+    findings = candidate.findings
+    return InvocationResult(invocation=step, status="done", findings=findings, notes=(note,), seconds=spent)
 
 
 def _candidates(named: tuple[NamedArtifact, ...]) -> list[NamedArtifact]:

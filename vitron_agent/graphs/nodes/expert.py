@@ -47,16 +47,29 @@ def expert_node(services: Services) -> Node:
             return {"turn_results": {ran.invocation.id: ran}}
         info = get_runtime().execution_info
         last = info is None or info.node_attempt >= RETRIES.max_attempts
-        candidate = await _attempt(services, turn, task, last_try=last)
+        emitter()(Event(type="expert_start", invocation=task.invocation))
+        candidate = await attempt(services, turn, task, last_try=last)
         return {"candidates": {task.invocation.id: candidate}}
 
     return run
 
 
-async def _attempt(services: Services, turn: OpenTurn, task: Task, *, last_try: bool) -> Candidate:
+async def attempt(services: Services, turn: OpenTurn, task: Task, *, last_try: bool) -> Candidate:
+    """One run of the expert; failures are part of the answer.
+
+    Args:
+        services: What it works with.
+        turn: The turn that it is for.
+        task: What to do.
+        last_try: Whether a lost connection is a failure too.
+
+    Raises:
+        ConnectionError: Worth another try.
+        ConfigError: The user has to do something first.
+        PersistenceError: The database fails.
+    """
     expert = services.experts[task.invocation.module]
     emit = emitter()
-    emit(Event(type="expert_start", invocation=task.invocation))
 
     def work(cancelled: Callable[[], bool]) -> Candidate:
         def report(progress: Progress) -> None:

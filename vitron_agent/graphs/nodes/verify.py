@@ -64,7 +64,7 @@ def verify_node(services: Services) -> Node:
         update: dict[str, Any] = {
             "turn_results": results,
             "messages": answers(state, fresh),
-            "seconds": state["seconds"] + max((item.seconds for item in wave), default=0.0),
+            "seconds": state["seconds"] + max((result.seconds for result in fresh), default=0.0),
         }
         again = broken and state["replans"] < MAX_REPLANS and not state["given"] and not turn.stop.is_set()
         if not again:
