@@ -118,6 +118,11 @@ class Nouns:
         return tuple(sorted((thing for thing in self.things if thing.is_class), key=lambda thing: thing.classes))
 
     @cached_property
+    def by_id(self) -> dict[str, Thing]:
+        """Every thing by its WordNet id."""
+        return {thing.wordnet_id: thing for thing in self.things}
+
+    @cached_property
     def findable(self) -> tuple[str, ...]:
         """Every word that can be looked for."""
         return (*self._aliases, *(word for word, code in self._words.items() if code[0] != Relation.BESIDE))
