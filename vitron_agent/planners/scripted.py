@@ -19,7 +19,7 @@ class ScriptedPlanner:
         self._plans = iter(plans)
         self.requests: list[PlanRequest] = []
 
-    def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
+    def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:  # noqa: ARG002 - it writes none
         """The next plan of the script; an answer that says so when the script is at its end."""
         self.requests.append(request)
         plan = next(self._plans, Plan(text="The script has no further plan."))

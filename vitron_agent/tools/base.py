@@ -54,7 +54,7 @@ class Job:
     signal: Mapping[str, NDArray[np.float16]] | None = None
     channels: Channels = "hybrid"
     seed: int = 0
-    report: Callable[[Progress], None] = field(default=lambda progress: None)
+    report: Callable[[Progress], None] = field(default=lambda _: None)
     cancelled: Callable[[], bool] = field(default=lambda: False)
 
     def image(self, role: Role = Role.BASE) -> ImageArray:
