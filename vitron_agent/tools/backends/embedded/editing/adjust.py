@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from vitron_agent.tools.backends.embedded.editing.colors import from_oklab, to_oklab
-from vitron_agent.tools.backends.embedded.editing.pixels import UnitArray
+from vitron_agent.tools.backends.embedded.editing.pixels import UnitArray, smoothed
 from vitron_agent.tools.edit_words import plain, take_amount
 
 Quantity: TypeAlias = Literal["brightness", "contrast", "saturation", "warmth", "sharpness"]
@@ -103,18 +103,14 @@ def _warmed(image: UnitArray, amount: float) -> UnitArray:
 
 def _sharpened(image: UnitArray, amount: float, scale: float) -> UnitArray:
     """Unsharp masking of the lightness, at two scales; overshoot at strong edges is held back."""
-    import cv2
-
     lab = to_oklab(image)
     light = np.ascontiguousarray(lab[..., 0])
     for sigma, weight in ((0.8 * scale, 2.5), (2.5 * scale, 1.0)):
-        detail = light - cv2.GaussianBlur(light, (0, 0), sigma)
+        detail = light - smoothed(light, sigma)
         lab[..., 0] += weight * amount * np.tanh(detail / 0.12) * 0.12
     lab[..., 0] = np.clip(lab[..., 0], 0, 1)
     return from_oklab(lab)
 
 
 def _softened(image: UnitArray, amount: float) -> UnitArray:
-    import cv2
-
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), max(0.3, 5 * amount)), np.float32)
+    return smoothed(image, max(0.3, 5 * amount))

@@ -216,7 +216,9 @@ class EmbeddedEditing:
         assert source is not None
         assert mask is not None
         request.report(Progress("cutting out"))
-        thing = compose.cut_out(to_unit(source), mask, _reach(source, mask, _EDGE, least=2), request.cancelled)
+        picture = to_unit(source)
+        thing = compose.cut_out(picture, mask, _reach(source, mask, _EDGE, least=2), request.cancelled)
+        thing = compose.relit(thing, picture[..., :3], to_unit(request.image[..., :3]))
         return thing, thing.size[1] / mask.shape[0]
 
     def _in_front(self, request: EditRequest) -> UnitArray | None:

@@ -1,11 +1,13 @@
 """Things taken out of pictures and put into pictures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitron_agent.tools.backends.embedded.editing.background import covering
+from vitron_agent.tools.backends.embedded.editing.colors import from_oklab, to_oklab
 from vitron_agent.tools.backends.embedded.editing.inpaint import context_px, inpaint, interpolated
 from vitron_agent.tools.backends.embedded.editing.matte import layers, matte
 from vitron_agent.tools.backends.embedded.editing.pixels import UnitArray, around, crop_of, mixed, resized, stop_if
@@ -18,6 +20,10 @@ _SHADOW = 0.45
 """Darkness of the shadow right under a thing."""
 _SHADOW_HEIGHT = 0.09
 """Of the thing's width: how far its shadow spreads up and down."""
+_RELIT = (0.75, 1.12)
+"""Limits of the factor by which a thing's lightness follows its new surroundings."""
+_RETINTED = 0.012
+"""Limit of the shift, in Oklab, by which its colours do."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,21 @@ def cut_out(picture: UnitArray, mask: MaskArray, radius: int, cancelled: Callabl
     own = mask_box(inside)
     assert own is not None
     return Thing(color, alpha, own)
+
+
+def relit(thing: Thing, own: UnitArray, new: UnitArray) -> Thing:
+    """A thing lit as the picture that it comes into: half way, since it may well differ from what is around it.
+
+    Args:
+        thing: Cut out.
+        own: (h, w, 3), the picture that it was in.
+        new: (H, W, 3), the picture that it comes into.
+    """
+    before, after = (_light_of(picture) for picture in (own, new))
+    lab = to_oklab(thing.color)
+    lab[..., 0] *= np.clip((after[0] / max(before[0], 0.05)) ** 0.5, *_RELIT)
+    lab[..., 1:] += np.clip((after[1:] - before[1:]) / 2, -_RETINTED, _RETINTED)
+    return replace(thing, color=from_oklab(lab))
 
 
 def paste(
@@ -162,6 +183,13 @@ def resurfaced(
     height, width = alpha.shape
     result[part] = mixed(layers(image[part], alpha)[1], covering(texture, width, height), alpha)
     return result
+
+
+def _light_of(picture: UnitArray) -> NDArray[np.float32]:
+    """(3,) mean Oklab of a picture."""
+    step = max(1, max(picture.shape[:2]) // 200)
+    mean: NDArray[np.float32] = to_oklab(picture[::step, ::step]).mean(axis=(0, 1))
+    return mean
 
 
 @dataclass(frozen=True)

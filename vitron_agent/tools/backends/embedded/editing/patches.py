@@ -23,7 +23,7 @@ RADIUS = 3
 SIDE = 2 * RADIUS + 1
 
 _EXACT = 6_000_000
-"""Up to so many pairs of target and source, all are compared."""
+"""Up to so many pairs of target and source, all are compared; for a first guess, this many of them."""
 _MAX_SEARCHED = 30_000
 """Levels whose hole has more pixels take over what was found on coarser ones."""
 _NEAR_PX = 8
@@ -183,7 +183,7 @@ def _peel(level: _Level, cancelled: Callable[[], bool]) -> None:
     import cv2
 
     todo = level.hole.copy()
-    sources = level.patches(level.source)
+    sources = level.source[:: max(1, len(level.source) * len(level.inside) // _EXACT)]
     while len(inner := np.flatnonzero(todo.ravel()[level.inside])):
         stop_if(cancelled)
         core = cv2.erode(todo.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).view(np.bool_)
@@ -214,11 +214,13 @@ class _Search:
 
     def run(self, level: _Level, found: Positions, cancelled: Callable[[], bool], *, sharp: bool) -> Positions:
         """Searches and votes; the last vote takes each pixel from one patch if ``sharp``, so nothing is averaged."""
-        exact = len(level.target) * len(level.source) <= _EXACT or not len(found)
+        exact = len(level.target) * len(level.source) <= _EXACT
+        if not len(found):
+            found = self.rng.choice(level.source, len(level.target))
         for number in range(self.rounds):
             stop_if(cancelled)
             if exact:
-                found, distances = _exact(level, level.target, level.patches(level.source))
+                found, distances = _exact(level, level.target, level.source)
             else:
                 found, distances = _patch_match(level, found, self, cancelled)
             _vote(level, found, distances, cancelled, sharp=sharp and number == self.rounds - 1)
@@ -226,9 +228,10 @@ class _Search:
 
 
 def _exact(
-    level: _Level, positions: Positions, sources: UnitArray, known: UnitArray | None = None
+    level: _Level, positions: Positions, candidates: Positions, known: UnitArray | None = None
 ) -> tuple[Positions, UnitArray]:
-    """The nearest source patch of each position and its squared distance; ``known`` (n, K) says which pixels count."""
+    """The nearest of the candidates to each position, and its squared distance; ``known`` (n, K) says what counts."""
+    sources = level.patches(candidates)
     matches = np.empty(len(positions), np.intp)
     distances = np.empty(len(positions), np.float32)
     squares = sources * sources
@@ -243,7 +246,7 @@ def _exact(
             scores = weights @ squares.T - 2 * (weights * patches) @ sources.T
             own = (weights * patches * patches).sum(axis=1)
         best = scores.argmin(axis=1)
-        matches[part] = level.source[best]
+        matches[part] = candidates[best]
         distances[part] = np.maximum(scores[np.arange(len(best)), best] + own, 0)
     return matches, distances
 

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.tools.backends.embedded.editing.colors import from_oklab, to_oklab
-from vitron_agent.tools.backends.embedded.editing.pixels import UnitArray, resized, scaled_to, stop_if, to_unit
+from vitron_agent.tools.backends.embedded.editing.pixels import (
+    UnitArray,
+    resized,
+    scaled_to,
+    smoothed,
+    stop_if,
+    to_unit,
+)
 from vitron_agent.tools.edit_words import bare, plain
 
 _PAINTED_PIXELS = 3_000_000
@@ -91,7 +98,7 @@ def posterize(image: UnitArray, brush: Brush) -> UnitArray:
 
 def emboss(image: UnitArray, brush: Brush) -> UnitArray:
     """Grey relief, lit from the top left."""
-    return _grey(0.5 + 1.8 * _relief(_smoothed(_light(image), 0.6 * brush.scale), brush.scale))
+    return _grey(0.5 + 1.8 * _relief(smoothed(_light(image), 0.6 * brush.scale), brush.scale))
 
 
 def pencil(image: UnitArray, brush: Brush) -> UnitArray:
@@ -99,11 +106,11 @@ def pencil(image: UnitArray, brush: Brush) -> UnitArray:
     import cv2
 
     light = np.asarray(cv2.bilateralFilter(_light(image), 7, 0.06, 2 * max(1.0, brush.scale)), np.float32)
-    outline = np.clip(light / np.maximum(_smoothed(light, 6 * brush.scale), 1e-3), 0, 1) ** 2.2
-    fine = np.clip(light / np.maximum(_smoothed(light, 1.5 * brush.scale), 1e-3), 0, 1) ** 2.5
+    outline = np.clip(light / np.maximum(smoothed(light, 6 * brush.scale), 1e-3), 0, 1) ** 2.2
+    fine = np.clip(light / np.maximum(smoothed(light, 1.5 * brush.scale), 1e-3), 0, 1) ** 2.5
     stop_if(brush.cancelled)
     grain = _noise(light.shape, 0.8 * brush.scale, brush.seed)
-    shade = 1 - 0.42 * np.clip(0.62 - _smoothed(light, 2 * brush.scale), 0, 1) * (1 + 0.4 * grain)
+    shade = 1 - 0.42 * np.clip(0.62 - smoothed(light, 2 * brush.scale), 0, 1) * (1 + 0.4 * grain)
     paper = 0.97 + 0.015 * _noise(light.shape, 1.6 * brush.scale, brush.seed + 1)
     return _grey(outline * fine * shade * paper)
 
@@ -116,7 +123,7 @@ def watercolor(image: UnitArray, brush: Brush) -> UnitArray:
     stop_if(brush.cancelled)
     lab = to_oklab(wash)
     light = np.ascontiguousarray(lab[..., 0])
-    pooled = np.abs(light - _smoothed(light, 2.5 * scale))
+    pooled = np.abs(light - smoothed(light, 2.5 * scale))
     grain = _noise(light.shape, 1.2 * scale, brush.seed) + 0.7 * _noise(light.shape, 14 * scale, brush.seed + 1)
     pale = 0.16 + 0.86 * light
     lab[..., 0] = np.clip(pale - 1.1 * pooled + 0.018 * grain * (1.1 - pale), 0, 0.99)
@@ -145,7 +152,7 @@ def oil(image: UnitArray, brush: Brush) -> UnitArray:
     scale = brush.scale * small.shape[0] / image.shape[0]
     strokes = cv2.xphoto.oilPainting(np.rint(small * 255).astype(np.uint8), max(3, round(7 * scale)), 1)
     stop_if(brush.cancelled)
-    painted = _smoothed(to_unit(np.asarray(strokes, np.uint8)), 0.6 * scale)
+    painted = smoothed(to_unit(np.asarray(strokes, np.uint8)), 0.6 * scale)
     lab = to_oklab(painted)
     lab[..., 0] = np.clip(lab[..., 0] + 0.5 * np.tanh(_relief(lab[..., 0], scale)), 0, 1)
     lab[..., 1:] *= 1.25
@@ -213,19 +220,6 @@ def _grey(light: NDArray[np.floating]) -> UnitArray:
     return np.repeat(np.clip(light, 0, 1).astype(np.float32)[..., None], 3, axis=2)
 
 
-def _smoothed(image: UnitArray, sigma: float) -> UnitArray:
-    """Gaussian blur; wide ones are made on a smaller picture."""
-    import cv2
-
-    factor = min(1.0, 4 / sigma)
-    if factor == 1:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
-    height, width = image.shape[:2]
-    small = resized(image, max(1, round(width * factor)), max(1, round(height * factor)))
-    blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), sigma * factor), np.float32)
-    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
 def _edge_preserving(image: UnitArray, sigma: float, contrast: float) -> UnitArray:
     """Smooths what differs by less than ``contrast``, across ``sigma`` pixels."""
     import cv2
@@ -250,7 +244,7 @@ def _flattened(image: UnitArray, brush: Brush) -> UnitArray:
 def _ink(light: UnitArray, scale: float) -> UnitArray:
     """Lines where the brightness drops (extended difference of Gaussians): 0 = ink, 1 = none."""
     sigma = 1.1 * scale
-    difference = _smoothed(light, sigma) - 0.985 * _smoothed(light, 1.6 * sigma)
+    difference = smoothed(light, sigma) - 0.985 * smoothed(light, 1.6 * sigma)
     return np.asarray(np.clip(1 + np.tanh(55 * difference), 0.08, 1), np.float32)
 
 
