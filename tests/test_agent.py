@@ -2,9 +2,12 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -294,6 +297,23 @@ def test_an_error_comes_out_of_the_stream(make_agent):
         list(make_agent().stream("red", images=["/no/such.png"]))
 
 
+def test_an_error_during_the_turn_is_an_event_and_then_raised(make_agent):
+    def need_weights(job):
+        raise ConfigError("run 'vitron pull embedded'")
+
+    agent = make_agent(steps(recolor()), behave=need_weights)
+    seen = []
+
+    def watch():
+        for event in agent.stream("red", images=[picture()], thread="demo"):
+            seen.append(event)  # noqa: PERF402 - what came before the error counts
+
+    with pytest.raises(ConfigError):
+        watch()
+    assert [event.type for event in seen][-1] == "error"
+    assert "vitron pull" in seen[-1].text
+
+
 def test_closing_a_stream_stops_its_turn(make_agent):
     agent = make_agent(steps(recolor()), Plan(text="Hello!"), behave=fakes.work_slowly(30))
     started = time.monotonic()
@@ -460,3 +480,20 @@ def test_checkpoints_are_dropped_unless_kept(make_agent, tmp_path):
     keeping = make_agent(steps(recolor()), settings=Settings.load(keep_checkpoints=True))
     keeping.chat("red", thread="demo")
     assert rows() > 5
+
+
+FORGETFUL = """
+import sys, pathlib
+from tests.scenes import open_agent, picture, recolor, steps
+from vitron_agent.tools import fakes
+agent = open_agent(pathlib.Path(sys.argv[1]), steps(recolor()), behave=fakes.hang, budget={"call_seconds": 0.2})
+print(agent.chat("red", images=[picture()]).status)
+"""
+
+
+def test_a_program_that_closes_nothing_and_left_work_behind_ends(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORGETFUL, str(tmp_path)],
+        cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("failed", "", 0)

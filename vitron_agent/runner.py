@@ -145,7 +145,10 @@ class Runner:
                 await self._stop_short(running, CANCELLED)
             raise
         except Exception as error:
-            await self._fail(running, error)
+            says = str(error) if isinstance(error, VitronError) else f"{type(error).__name__}: {error}"
+            if listener is not None:
+                listener(Event(type="error", text=says))
+            await self._fail(running, says)
             raise
         finally:
             turns.leave(running.thread, running.number)
@@ -200,9 +203,8 @@ class Runner:
             await asyncio.to_thread(repository.finish_turn, running, "stopped", text)
         await self._drop(running)
 
-    async def _fail(self, running: RunningTurn, error: Exception) -> None:
+    async def _fail(self, running: RunningTurn, says: str) -> None:
         """Ends a turn that an error broke, as far as the database still lets us."""
-        says = str(error) if isinstance(error, VitronError) else f"{type(error).__name__}: {error}"
         with contextlib.suppress(PersistenceError):
             await asyncio.to_thread(self._services.repository.finish_turn, running, "failed", says)
             await self._drop(running)
