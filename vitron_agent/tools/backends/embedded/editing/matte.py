@@ -56,8 +56,10 @@ def layers(image: UnitArray, alpha: UnitArray) -> tuple[UnitArray, UnitArray]:
     """
     from pymatting import estimate_foreground_ml  # type: ignore[import-untyped]
 
-    front, back = estimate_foreground_ml(image, alpha, return_background=True)
     soft = ((alpha > 0) & (alpha < 1))[..., None]
+    if not soft.any():
+        return image, image
+    front, back = estimate_foreground_ml(image, alpha, return_background=True)
     return np.where(soft, front, image), np.where(soft, back, image)
 
 
