@@ -49,7 +49,7 @@ def steps(*invocations: Invocation) -> Plan:
 
 def open_agent(folder: Path, *plans: Any, **options: Any) -> VitronAgent:
     """An agent on fakes; options of the profile (behave, experts) and of the agent."""
-    profile = {name: options.pop(name) for name in ("behave", "experts") if name in options}
+    profile = {name: options.pop(name) for name in ("behave", "experts", "words") if name in options}
     options.setdefault("database", f"sqlite:///{folder}/vitron.db")
     options.setdefault("artifacts", folder / "artifacts")
     return VitronAgent(profile=fake_profile(plans, **profile), **options)

@@ -91,12 +91,11 @@ class VitronAgent:
         store = ArtifactStore(self.settings.artifacts)
         self._repository = Repository(self.settings.database, store)
         self._services = Services.of(
-            profile=chosen.name,
-            planner=planner or chosen.planner(),
-            experts=chosen.experts,
+            chosen,
             store=store,
             repository=self._repository,
             settings=self.settings,
+            planner=planner,
             approval=approval if callable(approval) else None,
         )
         self._runner = Runner(self._services)

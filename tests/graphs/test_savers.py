@@ -45,12 +45,11 @@ def services(tmp_path, store):
     )
     with Repository(f"sqlite:///{tmp_path}/vitron.db", store) as repository:
         yield Services.of(
-            profile="fake",
-            planner=ScriptedPlanner([steps(recolor(base="image-9")), plan, plan]),
-            experts=profile.experts,
+            profile,
             store=store,
             repository=repository,
             settings=Settings.load(approval="always"),
+            planner=ScriptedPlanner([steps(recolor(base="image-9")), plan, plan]),
         )
 
 

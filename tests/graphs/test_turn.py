@@ -459,3 +459,51 @@ def test_a_long_plan_within_a_large_budget_comes_to_its_end(make_agent):
     agent = make_agent(plan, budget={"steps": 40, "calls": 40})
     reply = agent.chat("forty times", images=[picture()])
     assert statuses(reply) == ["done"] * 40
+
+
+# -- answers in words --------------------------------------------------------------------------------------------
+
+
+class Looker:
+    """Answers questions that end with a question mark."""
+
+    def __init__(self):
+        self.asked = []
+
+    def answer(self, text, picture):
+        self.asked.append((text, picture))
+        return f"I see {picture.image.shape[1]} columns." if text.endswith("?") else None
+
+
+def test_questions_about_the_picture_are_answered_by_looking(make_agent):
+    looker = Looker()
+    agent = make_agent(*[Plan(text="Words of the planner.")] * 3, words=lambda: looker)
+    assert agent.chat("what is it?", thread="demo").text == "Words of the planner."
+    assert looker.asked == []
+    reply = agent.chat("what is it?", images=[picture()], thread="demo")
+    assert (reply.text, reply.status) == ("I see 32 columns.", "done")
+    assert agent.chat("thank you", thread="demo").text == "Words of the planner."
+    assert agent.history("demo")[1].reply == "I see 32 columns."
+
+
+def test_a_question_is_about_what_was_drawn_on(make_agent):
+    looker = Looker()
+    agent = make_agent(Plan(text="x"), Plan(text="x"), words=lambda: looker)
+    agent.chat("look", images=[picture(0), picture(1, width=20)], thread="demo")
+    mask = np.ones((24, 32), np.bool_)
+    drawn = Region.mask(agent.store.put_mask(mask).id, source="image-1")
+    assert agent.chat("what is this?", regions=[drawn], thread="demo").text == "I see 32 columns."
+    seen = looker.asked[-1][1]
+    assert seen.regions == (drawn,)
+    np.testing.assert_array_equal(seen.region_masks[drawn.artifact], mask)
+
+
+def test_a_look_can_be_cancelled_and_takes_only_its_time(make_agent):
+    class Slow(Looker):
+        def answer(self, text, picture):
+            time.sleep(2)
+
+    agent = make_agent(Plan(text="x"), Plan(text="x"), words=Slow, budget=Budget(seconds=0.5))
+    reply = agent.chat("what is it?", images=[picture()], thread="demo")
+    assert reply.status == "stopped"
+    assert "too long" in reply.text

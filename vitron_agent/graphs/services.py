@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from vitron_agent.artifacts import ArtifactStore
@@ -12,6 +13,7 @@ from vitron_agent.memory.repository import Repository
 from vitron_agent.messages import Module, Plan
 from vitron_agent.planners.base import Planner
 from vitron_agent.tools.base import Expert
+from vitron_agent.tools.registry import Answers, Profile
 
 Node: TypeAlias = Callable[[Any], Coroutine[Any, Any, Any]]
 """A node: from the state (for modules: from their private input) to updates, or a Command."""
@@ -33,6 +35,7 @@ class Services:
         approval: Which plans wait for the user.
         turns: The turns that this process works on.
         workers: Where experts run.
+        words: Gives what answers questions about pictures; None = the planner's words are the answer.
     """
 
     profile: str
@@ -44,28 +47,29 @@ class Services:
     approval: Approval
     turns: OpenTurns
     workers: Workers
+    words: Callable[[], Answers] | None
 
     @classmethod
     def of(
         cls,
+        profile: Profile,
         *,
-        profile: str,
-        planner: Planner,
-        experts: Mapping[Module, Expert],
         store: ArtifactStore,
         repository: Repository,
         settings: Settings,
+        planner: Planner | None = None,
         approval: Approval | None = None,
     ) -> "Services":
-        """Puts them together; ``approval`` overrides the settings'."""
+        """Puts them together; ``planner`` and ``approval`` override the profile's and the settings'."""
         return cls(
-            profile=profile,
-            planner=planner,
-            experts=experts,
+            profile=profile.name,
+            planner=planner or profile.planner(),
+            experts=profile.experts,
             store=store,
             repository=repository,
             settings=settings,
             approval=settings.approval if approval is None else approval,
             turns=OpenTurns(repository),
             workers=Workers(settings.parallel_experts),
+            words=None if profile.words is None else cache(profile.words),
         )

@@ -17,18 +17,9 @@ from vitron_agent.tools.registry import load_profile
 @cache
 def _compiled() -> CompiledStateGraph[Any, Any, Any, Any]:
     settings = Settings.load()
-    profile = load_profile(settings)
     store = ArtifactStore(settings.artifacts)
-    return build(
-        Services.of(
-            profile=profile.name,
-            planner=profile.planner(),
-            experts=profile.experts,
-            store=store,
-            repository=Repository(settings.database, store),
-            settings=settings,
-        )
-    )
+    repository = Repository(settings.database, store)
+    return build(Services.of(load_profile(settings), store=store, repository=repository, settings=settings))
 
 
 async def graph() -> CompiledStateGraph[Any, Any, Any, Any]:

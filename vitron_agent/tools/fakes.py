@@ -20,7 +20,7 @@ from vitron_agent.planners.base import Planner, PlanRequest
 from vitron_agent.planners.scripted import ScriptedPlanner
 from vitron_agent.tools.base import Backend, Expert, ImageArray, Job, MaskArray, Outcome, Produced, Progress
 from vitron_agent.tools.regions import rasterise, rasterise_all
-from vitron_agent.tools.registry import Profile, by_module
+from vitron_agent.tools.registry import Answers, Profile, by_module
 
 BOX: Box = (0.25, 0.25, 0.75, 0.75)
 """Where the fakes find things unless told otherwise."""
@@ -242,6 +242,7 @@ def fake_profile(
     behave: Behaviour = paint,
     experts: Iterable[Expert] | None = None,
     planner: Planner | None = None,
+    words: Callable[[], Answers] | None = None,
 ) -> Profile:
     """A profile that needs no weights.
 
@@ -250,9 +251,10 @@ def fake_profile(
         behave: How its image editor behaves.
         experts: All experts; None = :func:`fake_experts`.
         planner: Instead of one that replays ``plans``.
+        words: Gives what answers questions about pictures; None = the planner's words are the answer.
     """
     chosen = fake_experts(behave) if experts is None else experts
-    return Profile("fake", by_module(chosen), lambda: planner or ScriptedPlanner(plans))
+    return Profile("fake", by_module(chosen), lambda: planner or ScriptedPlanner(plans), words)
 
 
 def _inverted(image: ImageArray, area: MaskArray) -> ImageArray:

@@ -14,7 +14,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from vitron_agent.config import Settings
 from vitron_agent.errors import ConfigError
@@ -22,9 +22,21 @@ from vitron_agent.messages import OPERATIONS, Module
 from vitron_agent.planners.base import Planner
 from vitron_agent.tools.base import Expert
 
+if TYPE_CHECKING:
+    from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+    from vitron_agent.tools.words import Picture
+
 GROUP = "vitron_agent.experts"
 EMBEDDED = "embedded"
 _EMBEDDED_MODULES = frozenset({Module.IMAGE_GROUNDING, Module.IMAGE_SEGMENTATION, Module.IMAGE_EDITING})
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """Answers questions about pictures in words, as :class:`vitron_agent.tools.words.Words` does."""
+
+    def answer(self, text: str, picture: "Picture") -> str | None:
+        """A sentence or two; None where the words ask nothing about a picture. Blocking."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +47,13 @@ class Profile:
         name: What it is called in messages.
         experts: By module.
         planner: Makes the profile's planner; called once, when no other planner was given.
+        words: Makes what answers questions about pictures; None = the planner's own words are the answer.
     """
 
     name: str
     experts: Mapping[Module, Expert]
     planner: Callable[[], Planner]
+    words: Callable[[], Answers] | None = None
 
 
 def load_profile(settings: Settings) -> Profile:
@@ -53,10 +67,11 @@ def load_profile(settings: Settings) -> Profile:
     if name != EMBEDDED and name not in found:
         known = ", ".join(sorted({EMBEDDED, *found}))
         raise ConfigError(f"there is no profile {name!r}; installed are: {known}")
-    experts: Mapping[Module, Expert] = OnDemand(_EMBEDDED_MODULES, lambda: by_module(_embedded(settings)))
+    embedded = _Embedded(settings)
+    experts: Mapping[Module, Expert] = OnDemand(_EMBEDDED_MODULES, lambda: by_module(embedded.experts()))
     if name != EMBEDDED:
         experts = ChainMap(by_module(_provided(found[name], settings)), cast("dict[Module, Expert]", experts))
-    return Profile(name, experts, lambda: _vitron_planner(settings))
+    return Profile(name, experts, lambda: _vitron_planner(settings), embedded.words)
 
 
 class OnDemand(Mapping[Module, Expert]):
@@ -117,23 +132,47 @@ def _provided(entry: EntryPoint, settings: Settings) -> Iterable[Expert]:
     return experts
 
 
-def _embedded(settings: Settings) -> Iterable[Expert]:
-    from vitron_agent.model.encoders.dense import DenseEncoder
-    from vitron_agent.tools.backends.embedded.editing.backend import EmbeddedEditing
-    from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
-    from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
-    from vitron_agent.tools.backends.embedded.vision import Vision
-    from vitron_agent.tools.image_editing import ImageEditingExpert
-    from vitron_agent.tools.image_grounding import ImageGroundingExpert
-    from vitron_agent.tools.image_segmentation import ImageSegmentationExpert
+class _Embedded:
+    """The embedded backends, which share one look at each picture. Imports are slow, so nothing is made early."""
 
-    grounding = EmbeddedGrounding(Vision(DenseEncoder(settings.cache)))
-    segmentation = EmbeddedSegmentation(grounding)
-    return (
-        ImageGroundingExpert(grounding),
-        ImageSegmentationExpert(segmentation),
-        ImageEditingExpert(EmbeddedEditing(), segmentation),
-    )
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._made: EmbeddedGrounding | None = None
+
+    @property
+    def _grounding(self) -> "EmbeddedGrounding":
+        with self._lock:
+            if self._made is None:
+                self._made = self._make_grounding()
+            return self._made
+
+    def _make_grounding(self) -> "EmbeddedGrounding":
+        from vitron_agent.model.encoders.dense import DenseEncoder
+        from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+        from vitron_agent.tools.backends.embedded.vision import Vision
+
+        return EmbeddedGrounding(Vision(DenseEncoder(self._settings.cache)))
+
+    def experts(self) -> Iterable[Expert]:
+        from vitron_agent.tools.backends.embedded.editing.backend import EmbeddedEditing
+        from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
+        from vitron_agent.tools.image_editing import ImageEditingExpert
+        from vitron_agent.tools.image_grounding import ImageGroundingExpert
+        from vitron_agent.tools.image_segmentation import ImageSegmentationExpert
+
+        segmentation = EmbeddedSegmentation(self._grounding)
+        return (
+            ImageGroundingExpert(self._grounding),
+            ImageSegmentationExpert(segmentation),
+            ImageEditingExpert(EmbeddedEditing(), segmentation),
+        )
+
+    def words(self) -> Answers:
+        from vitron_agent.tools.backends.embedded.sight import EmbeddedSight
+        from vitron_agent.tools.words import Words
+
+        return Words(EmbeddedSight(self._grounding))
 
 
 def _vitron_planner(settings: Settings) -> Planner:

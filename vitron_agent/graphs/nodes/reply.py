@@ -5,6 +5,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
+from vitron_agent.graphs.answer import answer_of
 from vitron_agent.graphs.nodes.ingest import OUR_NAME
 from vitron_agent.graphs.reply import render, status_of
 from vitron_agent.graphs.services import Node, Services
@@ -18,10 +19,10 @@ def reply_node(services: Services) -> Node:
     async def reply(state: TurnState) -> dict[str, Any]:
         turn = await services.turns.take(state["thread"], state["turn"])
         shown, all_results = _shown(state), list(state["turn_results"].values())
-        plan = state["plan"]
-        answer = "" if plan is None else plan.text
-        text = render(shown, answer=answer, halt=state["halt"], failure=state["failure"])
-        status = status_of(all_results, halt=state["halt"], failure=state["failure"])
+        answer, stopped = await answer_of(services, state, turn)
+        halt = state["halt"] or stopped
+        text = render(shown, answer=answer, halt=halt, failure=state["failure"])
+        status = status_of(all_results, halt=halt, failure=state["failure"])
         await asyncio.to_thread(services.repository.finish_turn, turn.running, status, text)
         services.turns.leave(state["thread"], state["turn"])
         message = AIMessage(text, name=OUR_NAME, id=f"{state['thread']}/{state['turn']}")
