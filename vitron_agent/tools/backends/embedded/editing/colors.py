@@ -90,7 +90,8 @@ def read_color(words: str) -> RGB | None:
     if base is None:
         return None
     if first in _MODIFIERS:
-        return _modified(base, *_MODIFIERS[first])
+        lightness, chroma = _MODIFIERS[first]
+        return base if (lightness, chroma) == (0, 1) else _modified(base, lightness, chroma)
     tint = read_color(first)
     return None if tint is None else _mean(tint, base)
 

@@ -1,0 +1,159 @@
+"""Which masks an edit's words, drawings and inputs come to."""
+
+import numpy as np
+import pytest
+
+from tests.tools.editing_scenes import ColorSegmentation, disc, ground, with_thing
+from vitron_agent.messages import Input, Module, Operation, Region, Role, make_invocation
+from vitron_agent.tools.base import Job
+from vitron_agent.tools.edit_targets import EditTargets, NothingFoundError
+from vitron_agent.tools.edit_words import Beside, Shift
+
+HEIGHT, WIDTH = 60, 80
+THING = disc(HEIGHT, WIDTH, 20, 30, 9)
+OTHER = disc(HEIGHT, WIDTH, 40, 60, 9)
+
+
+@pytest.fixture
+def targets_of(store):
+    base = with_thing(with_thing(ground(HEIGHT, WIDTH), THING), OTHER, "blue")
+    source = with_thing(ground(50, 40, seed=2), disc(50, 40, 25, 20, 8), "green")
+
+    def make(operation, *, target="", value="", regions=(), mask=None, source_picture=None, with_source=False):
+        refs = {Role.BASE: store.put_image(base)}
+        inputs = [Input(role=Role.BASE, handle="image-1")]
+        if with_source or source_picture is not None:
+            refs[Role.SOURCE] = store.put_image(source if source_picture is None else source_picture)
+            inputs.append(Input(role=Role.SOURCE, handle="image-2"))
+        if mask is not None:
+            refs[Role.MASK] = store.put_mask(mask)
+            inputs.append(Input(role=Role.MASK, handle="mask-1"))
+        invocation = make_invocation(
+            Module.IMAGE_EDITING, operation, target=target, value=value, inputs=tuple(inputs), regions=regions
+        )
+        return EditTargets(Job(invocation=invocation, inputs=refs, store=store), ColorSegmentation())
+
+    return make
+
+
+def test_a_given_mask_comes_before_words(targets_of):
+    assert np.array_equal(targets_of(Operation.REMOVE, target="blue", mask=THING).mask(), THING)
+
+
+def test_a_phrase_is_segmented(targets_of):
+    targets = targets_of(Operation.REMOVE, target="blue")
+    assert np.array_equal(targets.mask(), OTHER)
+    assert [finding.label for finding in targets.findings] == ["blue"]
+
+
+def test_a_phrase_with_a_drawing_means_the_thing_there(targets_of):
+    region = Region.box(0.5, 0.4, 1, 1)
+    assert np.array_equal(targets_of(Operation.RECOLOR, target="thing", regions=(region,)).mask(), OTHER)
+
+
+@pytest.mark.parametrize("operation", [Operation.STYLE, Operation.ADJUST])
+def test_nothing_said_means_the_whole_picture_for_looks(targets_of, operation):
+    assert targets_of(operation).mask() is None
+    assert targets_of(operation, target="red").mask() is not None
+
+
+def test_nothing_said_means_the_main_subject_for_backgrounds(targets_of):
+    targets = targets_of(Operation.BACKGROUND, value="blur")
+    assert np.array_equal(targets.mask(), THING | OTHER)
+    prompt = targets._segmentation.prompts[0]
+    assert (prompt.phrase, prompt.regions, prompt.reference) == ("", (), None)
+
+
+def test_polygons_and_masks_are_taken_as_drawn(targets_of, store):
+    triangle = Region.polygon([(0, 0), (0.5, 0), (0, 0.5)])
+    targets = targets_of(Operation.REMOVE, target="blue", regions=(triangle, Region.mask(store.put_mask(OTHER).id)))
+    mask = targets.mask()
+    assert mask[5, 5]
+    assert (mask & OTHER).sum() == OTHER.sum()
+    assert not targets._segmentation.prompts
+
+
+def test_boxes_and_strokes_on_nothing_known_are_taken_as_drawn(targets_of):
+    region = Region.box(0.8, 0, 1, 0.3)
+    targets = targets_of(Operation.RECOLOR, target="thing", regions=(region,))
+    mask = targets.mask()
+    assert mask.sum() == 16 * 18
+    assert "exactly what was drawn" in targets.notes[0]
+
+
+def test_a_click_on_nothing_known_is_not_found(targets_of):
+    with pytest.raises(NothingFoundError):
+        targets_of(Operation.RECOLOR, regions=(Region.points([(0.95, 0.05)]),)).mask()
+
+
+def test_who_boxes_something_wants_it_gone_even_if_only_a_scrap_is_recognised(targets_of):
+    scrap = Region.box(0.4, 0.0, 1, 0.45)  # holds a bit of the red disc
+    assert targets_of(Operation.REMOVE, regions=(scrap,)).mask()[5, 70]
+    whole = Region.box(0.2, 0.1, 0.55, 0.6)
+    assert np.array_equal(targets_of(Operation.REMOVE, regions=(whole,)).mask(), THING)
+    assert not targets_of(Operation.RECOLOR, regions=(scrap,)).mask()[5, 70]
+
+
+def test_an_added_thing_comes_from_the_source(targets_of):
+    targets = targets_of(Operation.ADD, target="green", value="on the blue", with_source=True)
+    assert targets.mask() is None
+    assert targets.source_mask().shape == (50, 40)
+    assert targets.placement == Beside("on", "blue")
+    assert np.array_equal(targets.anchor(), OTHER)
+
+
+def test_a_replacement_is_named_by_the_value(targets_of):
+    targets = targets_of(Operation.REPLACE, target="red", value="the green one", with_source=True)
+    assert np.array_equal(targets.mask(), THING)
+    assert targets.source_mask().any()
+    assert targets._segmentation.prompts[-1].phrase == "green one"
+
+
+def test_a_mask_of_the_sources_size_is_about_the_source(targets_of):
+    given = disc(50, 40, 10, 10, 5)
+    added = targets_of(Operation.ADD, target="green", with_source=True, mask=given)
+    assert np.array_equal(added.source_mask(), given)
+    assert added.place() is None
+    replaced = targets_of(Operation.REPLACE, target="red", with_source=True, mask=given)
+    assert np.array_equal(replaced.source_mask(), given)
+    assert np.array_equal(replaced.mask(), THING)
+
+
+def test_a_mask_of_the_bases_size_says_where_to_add(targets_of):
+    targets = targets_of(Operation.ADD, target="green", with_source=True, mask=OTHER)
+    assert np.array_equal(targets.place(), OTHER)
+    assert targets.source_mask().any()
+
+
+def test_a_cut_out_source_needs_no_segmenting(targets_of):
+    cutout = np.dstack([ground(50, 40), np.where(disc(50, 40, 25, 20, 8), 255, 0).astype(np.uint8)])
+    targets = targets_of(Operation.ADD, target="whatever", source_picture=cutout)
+    assert np.array_equal(targets.source_mask(), disc(50, 40, 25, 20, 8))
+    assert not targets._segmentation.prompts
+
+
+def test_drawings_say_where_something_is_added(targets_of):
+    region = Region.box(0.1, 0.5, 0.3, 0.9)
+    targets = targets_of(Operation.ADD, target="green", value="here", with_source=True, regions=(region,))
+    assert targets.place().sum() == 16 * 24
+    assert targets.placement is None
+
+
+def test_a_drawing_is_the_thing_or_the_place_of_a_move(targets_of):
+    region = Region.box(0.5, 0.4, 1, 1)
+    thing = targets_of(Operation.MOVE, value="left", regions=(region,))
+    assert np.array_equal(thing.mask(), OTHER)
+    assert thing.place() is None
+    assert thing.placement == Shift(-1, 0)
+    place = targets_of(Operation.MOVE, target="red", value="here", regions=(region,))
+    assert np.array_equal(place.mask(), THING)
+    assert place.place().any()
+    assert place.placement is None
+
+
+def test_a_reference_picture_is_passed_on(targets_of, store):
+    targets = targets_of(Operation.REMOVE, target="red")
+    reference = ground(9, 9)
+    object.__setattr__(targets._job, "inputs", {**targets._job.inputs, Role.REFERENCE: store.put_image(reference)})
+    targets.mask()
+    assert np.array_equal(targets._segmentation.prompts[0].reference, reference)
