@@ -17,7 +17,6 @@ FILE`` measures on just these.
 """
 
 import argparse
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -30,7 +29,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vitron_agent.config import Settings
-from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box
 from vitron_agent.model.encoders.dense import GRID, SIZES, DenseEncoder, DenseFeatures
 from vitron_agent.model.encoders.efficientnet import Levels
@@ -48,7 +46,7 @@ from vitron_agent.tools.backends.embedded.vision import View
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.tools.regions import normalised, pixel_box
 from vitron_agent.train.data.segments import read_segments
-from vitron_agent.train.data.voc import CLASSES, PLAIN_NAMES, Photo, read_voc
+from vitron_agent.train.data.voc import CLASSES, PLAIN_NAMES, Photo, held_out, read_voc
 from vitron_agent.train.grounding.examples import (
     Example,
     SegmentExample,
@@ -123,7 +121,8 @@ class Trainer:
         self.photos, self._sight, self._seed, self._log = photos, sight, seed, log
         self._random = np.random.default_rng(seed)
         self._nouns = load_nouns()
-        self._meanings = [self._nouns.find(PLAIN_NAMES.get(name, name)) for name in CLASSES]
+        self._names = [PLAIN_NAMES.get(name, name) for name in CLASSES]
+        self._meanings = [self._nouns.find(name) for name in self._names]
 
     @property
     def _classes(self) -> list[tuple[int, ...]]:
@@ -160,7 +159,7 @@ class Trainer:
                 float(fitted.gain[kind]),
                 self._nouns,
             )
-            for kind, (name, meaning) in enumerate(zip(CLASSES, self._meanings, strict=True))
+            for kind, (name, meaning) in enumerate(zip(self._names, self._meanings, strict=True))
         )
 
     def examples(self, seen: Seen) -> list[Example]:
@@ -251,20 +250,6 @@ def _name(photo: Photo, window: Box) -> str:
 def _cut(image: NDArray[np.uint8], window: Box) -> NDArray[np.uint8]:
     left, top, right, bottom = pixel_box(window, image.shape[1], image.shape[0])
     return image[top:bottom, left:right]
-
-
-def held_out(photos: Sequence[Photo], part: str) -> tuple[list[Photo], list[Photo]]:
-    """Divides photos by position for a part ``K/N``: the others, and every N-th from K on.
-
-    Raises:
-        UsageError: ``part`` is not of that form.
-    """
-    found = re.fullmatch(r"(\d+)/(\d+)", part)
-    if found is None or not int(found[1]) < int(found[2]):
-        raise UsageError(f"a part is K/N with K < N, such as 0/5, got {part!r}")
-    chosen = set(range(int(found[1]), len(photos), int(found[2])))
-    rest = [photo for number, photo in enumerate(photos) if number not in chosen]
-    return rest, [photos[number] for number in sorted(chosen)]
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ def _by_anchor(
 ) -> tuple[list[Candidate], list[str]]:
     assert phrase.anchor is not None
     if not anchors:
-        return candidates, [f"{phrase.anchor.text}: not found, so it was not used to choose"]
+        return candidates, [f"{phrase.anchor.noun}: not found, so it was not used to choose"]
     ranked = sorted(candidates, key=lambda one: min(_misfit(phrase, one.box, anchor) for anchor in anchors))
     if not phrase.plural:
         return ranked[:1], []

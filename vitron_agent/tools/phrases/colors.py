@@ -38,7 +38,7 @@ def name_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
     names[((hue < 16) | (hue > 338)) & (saturation < 0.55) & (value > 0.75)] = COLORS.index("pink")
     dull = (saturation < 0.16) | (chroma < 0.07)
     names[dull] = np.where(value[dull] > 0.78, COLORS.index("white"), COLORS.index("gray"))
-    names[(value < 0.2) | ((value < 0.3) & (saturation < 0.4))] = COLORS.index("black")
+    names[(value < 0.2) | ((value < 0.3) & (saturation < 0.4) & (saturation > 0.1))] = COLORS.index("black")
     return names
 
 

@@ -1,5 +1,6 @@
 """Pascal VOC 2007: photos with the boxes (and for some the masks) of twenty kinds of things."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,20 @@ def read_voc(folder: Path) -> Sequence[Photo]:
         for path in sorted(annotations.glob("*.xml"))
         if (photos / f"{path.stem}.jpg").is_file()
     ]
+
+
+def held_out(photos: Sequence[Photo], part: str) -> tuple[list[Photo], list[Photo]]:
+    """Divides photos by position for a part ``K/N``: the others, and every N-th from K on.
+
+    Raises:
+        UsageError: ``part`` is not of that form.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", part)
+    if found is None or not int(found[1]) < int(found[2]):
+        raise UsageError(f"a part is K/N with K < N, such as 0/5, got {part!r}")
+    chosen = set(range(int(found[1]), len(photos), int(found[2])))
+    rest = [photo for number, photo in enumerate(photos) if number not in chosen]
+    return rest, [photos[number] for number in sorted(chosen)]
 
 
 def _read_photo(annotation: Path, photo: Path, masks: Path) -> Photo:

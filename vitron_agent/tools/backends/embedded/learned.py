@@ -75,7 +75,7 @@ class LearnedQuery:
     """A linear classifier of places, learned from boxes.
 
     Attributes:
-        name: Of the kind of thing.
+        name: Of the kind of thing, as people say it.
         things: WordNet ids of the things that it is the query of.
         above: WordNet ids of these and of all that they are kinds of.
         classes: ImageNet classes whose strongest logit it adds, times ``gain``.

@@ -29,15 +29,22 @@ class Naming:
         self._vision = vision
 
     @torch.inference_mode()
-    def names(self, view: View, weight: Tensor | None = None, count: int = 3) -> list[tuple[str, float]]:
+    def names(
+        self, view: View, weight: Tensor | None = None, count: int = 3, within: frozenset[int] | None = None
+    ) -> list[tuple[str, float]]:
         """What something may be called, with probabilities, likeliest first; empty if nothing is likely.
 
         Args:
             view: The picture.
             weight: [rows, columns] of the grid: where it is; None = the picture as a whole.
             count: How many names at most.
+            within: It is known to be of one of these ImageNet classes; None = nothing is known.
         """
         probabilities = view.class_probabilities(weight)
+        if within is not None:
+            excluded = torch.tensor([number not in within for number in range(len(probabilities))])
+            probabilities = probabilities.masked_fill(excluded, 0)
+            probabilities = probabilities / probabilities.sum()
         things, members = _families()
         sums = members @ probabilities
         sure = [(len(things[row].classes), -float(sums[row]), row) for row in _rows(sums >= _SURE)]
@@ -46,7 +53,8 @@ class Naming:
         others = (number for number in _rows(probabilities >= _POSSIBLE) if not family or number not in family.classes)
         found += [(load_nouns().classes[number], float(probabilities[number])) for number in others]
         named = {thing.name: share for thing, share in found}
-        for query, share in self._vision.query_probabilities(view, weight).items():
+        queries = self._vision.query_probabilities(view, weight) if within is None else {}
+        for query, share in queries.items():
             if share >= _LEARNED and not any(query.things & thing.above for thing, _ in found):
                 named[query.name] = share
         return sorted(named.items(), key=lambda item: -item[1])[:count]
