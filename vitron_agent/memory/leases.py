@@ -97,12 +97,11 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             with self._changed:
-                if not self._stopped:
-                    self._changed.wait(self._lease_seconds / 3 if self._owners else None)
+                woken = self._stopped or self._changed.wait(self._lease_seconds / 3 if self._owners else None)
                 if self._stopped:
                     return
                 owners = sorted(self._owners)
-            if not owners:
+            if woken or not owners:  # the lease of a turn that begins is fresh
                 continue
             # A beat that the database refuses is made up for by the next one; the work's own writes report it.
             with contextlib.suppress(PersistenceError), self._database.write() as session:
