@@ -58,7 +58,7 @@ def build(
         node = conversation_node(services) if name == Module.CONVERSATION else expert_node(services)
         graph.add_node(name, Anywhere(node), input_schema=ModuleInput, retry_policy=RETRIES)
         graph.add_edge(name, "verify")
-    graph.add_node("verify", Anywhere(verify_node(services)), destinations=("plan", "dispatch"))
+    graph.add_node("verify", Anywhere(verify_node(services)), destinations=("plan", "dispatch", "reply"))
     graph.add_node("reply", Anywhere(reply_node(services)))
     graph.add_edge(START, "ingest")
     graph.add_edge("ingest", "plan")

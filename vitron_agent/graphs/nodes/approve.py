@@ -13,6 +13,7 @@ from vitron_agent.graphs.record import record
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import plan_to_message
+from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.messages import InvocationResult, Plan
 
 Goto = Command[Literal["plan", "dispatch", "reply"]]
@@ -37,6 +38,16 @@ def approve_node(services: Services) -> Node:
             return {}, str(error)
         return {"plan": changed, "known": known}, ""
 
+    def adopt(turn: OpenTurn, state: TurnState, plan: Plan, decisions: Sequence[Decision]) -> dict[str, Any]:
+        """Makes the plan the turn's, and notes what the user rejected."""
+        services.repository.record_plan(turn.running, plan)
+        ended = [
+            (position, InvocationResult(invocation=step, status="rejected", error=decision.message))
+            for position, (step, decision) in enumerate(zip(plan.invocations, decisions, strict=False))
+            if isinstance(decision, Reject)
+        ]
+        return record(services, turn.running, state, ended)
+
     async def approve(state: TurnState) -> Goto:
         plan = state["plan"]
         assert plan is not None
@@ -58,14 +69,8 @@ def approve_node(services: Services) -> Node:
             if state["given"]:  # the caller's model planned; it plans again when it reads this
                 return Command(goto="reply", update={"failure": wish})
             return Command(goto="plan", update={"rejections": (*state["rejections"], rejection(plan, wish))})
-        await asyncio.to_thread(services.repository.record_plan, turn.running, plan)
         message = plan_to_message(plan, state["call_ids"], f"{state['thread']}/{state['turn']}.{state['attempt']}")
-        ended = [
-            (position, InvocationResult(invocation=step, status="rejected", error=decision.message))
-            for position, (step, decision) in enumerate(zip(plan.invocations, decisions, strict=False))
-            if isinstance(decision, Reject)
-        ]
-        recorded = await asyncio.to_thread(record, services, turn.running, state, ended)
+        recorded = await asyncio.to_thread(adopt, turn, state, plan, decisions)
         update["turn_results"] = recorded["turn_results"]
         update["messages"] = ([] if state["given"] else [message]) + recorded["messages"]
         return Command(goto="dispatch", update=update)

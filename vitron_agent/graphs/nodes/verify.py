@@ -23,7 +23,9 @@ MAX_REPLANS = 1
 """How often a broken guarantee leads to a new plan in one turn."""
 AREA = "area"
 
-Goto = Command[Literal["plan", "dispatch"]]
+_FINISHED = frozenset({"done", "unchanged", "not_found", "failed"})
+
+Goto = Command[Literal["plan", "dispatch", "reply"]]
 
 
 def verify_node(services: Services) -> Node:
@@ -68,7 +70,8 @@ def verify_node(services: Services) -> Node:
         }
         again = broken and state["replans"] < MAX_REPLANS and not state["given"] and not turn.stop.is_set()
         if not again:
-            return Command(goto="dispatch", update=update)
+            all_well = all(step.id in ended and ended[step.id].status in _FINISHED for step in plan.invocations)
+            return Command(goto="reply" if all_well else "dispatch", update=update)
         emit(Event(type="replan", text=broken[0].error, invocation=broken[0].invocation))
         update["messages"] += _dropped(state, ended)
         update["rejections"] = (*state["rejections"], rejection(plan, _broken(broken)))
