@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vitron_agent.tools.backends.embedded.editing.pixels import UnitArray, resized, scaled_to, stop_if
+from vitron_agent.tools.backends.embedded.editing.closed_form import solve_alpha, split_colors
+from vitron_agent.tools.backends.embedded.editing.pixels import UnitArray, resized, scaled_to
 from vitron_agent.tools.base import MaskArray
 
 _MAX_PIXELS = 300_000
@@ -54,12 +55,10 @@ def layers(image: UnitArray, alpha: UnitArray) -> tuple[UnitArray, UnitArray]:
         The thing's colours without those that shine through its edges, and the background's without the thing's;
         both (H, W, 3), equal to ``image`` where the matte is 1, or 0.
     """
-    from pymatting import estimate_foreground_ml  # type: ignore[import-untyped]
-
     soft = ((alpha > 0) & (alpha < 1))[..., None]
     if not soft.any():
         return image, image
-    front, back = estimate_foreground_ml(image, alpha, return_background=True)
+    front, back = split_colors(image, alpha)
     return np.where(soft, front, image), np.where(soft, back, image)
 
 
@@ -94,12 +93,9 @@ def _shrunk(trimap: UnitArray, like: UnitArray) -> UnitArray:
 
 
 def _solved(image: UnitArray, trimap: UnitArray, cancelled: Callable[[], bool]) -> UnitArray:
-    from pymatting import estimate_alpha_cf
-
-    if not all((trimap == value).any() for value in (0, 0.5, 1)):
+    if min(trimap.shape) < 3 or not all((trimap == value).any() for value in (0, 0.5, 1)):
         return trimap
-    options = {"callback": lambda *_: stop_if(cancelled), "rtol": 1e-5, "atol": 1e-9}
-    return np.asarray(estimate_alpha_cf(image.astype(np.float64), trimap.astype(np.float64), cg_kwargs=options))
+    return solve_alpha(image, trimap, cancelled)
 
 
 def _refined(image: UnitArray, alpha: UnitArray, radius: int) -> UnitArray:
