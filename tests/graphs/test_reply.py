@@ -74,7 +74,7 @@ FOUND = (Finding(label="dog", score=0.9), Finding(label="dog", score=0.8))
         ),
         (
             InvocationResult(invocation=remove("cow"), status="not_found", notes=("cow: searched as ox",)),
-            "I could not find the cow. cow: searched as ox.",
+            "I could not find the cow. Cow: searched as ox.",
         ),
         (
             InvocationResult(invocation=recolor(), status="unchanged"),

@@ -134,7 +134,7 @@ def test_not_found_is_an_outcome_and_what_needs_it_is_skipped(make_agent):
     reply = make_agent(plan, experts=experts).chat("go", images=[picture()])
     assert reply.status == "done"
     assert statuses(reply) == ["not_found", "skipped", "done"]
-    assert "I could not find the cow. there is no cow." in reply.text
+    assert "I could not find the cow. There is no cow." in reply.text
     assert "Found 1 match for “dog”: boxes-1." in reply.text
     assert "needs step 1, which was not found" in reply.text
 

@@ -52,7 +52,7 @@ def sentence(result: InvocationResult) -> str:
         words = f"As you decided, I did not {wish(step)}."
     else:
         words = f"I did not {wish(step)}: {_ended(result.error)}"
-    return " ".join(filter(None, [words, *map(_ended, result.notes)]))
+    return " ".join(filter(None, [words, *(_ended(note[:1].upper() + note[1:]) for note in result.notes)]))
 
 
 def wish(step: Invocation) -> str:
