@@ -5,8 +5,8 @@ from vitron_agent.tools.phrases.nouns import Nouns, Relation, load_nouns, singul
 NOUNS = load_nouns()
 VOC = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dining table",
-    "diningtable", "dog", "horse", "motorbike", "person", "potted plant", "pottedplant", "sheep", "sofa", "train", "tv monitor",
-    "tvmonitor",
+    "diningtable", "dog", "horse", "motorbike", "person", "potted plant", "pottedplant", "sheep", "sofa", "train",
+    "tv monitor", "tvmonitor",
 )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ class Naming:
         others = (number for number in _rows(probabilities >= _POSSIBLE) if not family or number not in family.classes)
         found += [(load_nouns().classes[number], float(probabilities[number])) for number in others]
         named = {thing.name: share for thing, share in found}
-        queries = self._vision.query_probabilities(view, weight) if within is None else {}
+        asks_queries = weight is not None and within is None  # they judge places, not whole pictures
+        queries = self._vision.query_probabilities(view, weight) if asks_queries else {}
         for query, share in queries.items():
             if share >= _LEARNED and not any(query.things & thing.above for thing, _ in found):
                 named[query.name] = share

@@ -38,12 +38,12 @@ def split_parts(view: View, image: ImageArray, cancelled: Callable[[], bool]) ->
         raise TurnCancelled("stopped while dividing the picture")
     sizes = np.bincount(start.ravel()).astype(np.float64)
     owner = merge(sizes, _looks(view, start, sizes), _borders(start), _STOP)
-    labels = owner[start]
-    counts = np.bincount(labels.ravel())
-    rank = np.empty(len(counts), np.uint16)
-    rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
     height, width = image.shape[:2]
-    return np.asarray(cv2.resize(rank[labels], (width, height), interpolation=cv2.INTER_NEAREST), np.uint16)
+    fitted = cv2.resize(owner[start].astype(np.uint16), (width, height), interpolation=cv2.INTER_NEAREST)
+    numbers, labels, counts = np.unique(fitted, return_inverse=True, return_counts=True)
+    rank = np.empty(len(numbers), np.uint16)
+    rank[np.argsort(-counts, kind="stable")] = np.arange(len(numbers))
+    return rank[labels.reshape(height, width)]
 
 
 def merge(

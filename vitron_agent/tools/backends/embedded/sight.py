@@ -46,13 +46,16 @@ class EmbeddedSight:
         view = self._view(picture)
         names = self._naming.names(view)
         likely = sorted(self._vision.query_probabilities(view).items(), key=lambda item: -item[1])
-        words = [query.name for query, share in likely[:_MOST_KINDS] if share >= _LOOKED_FOR]
-        words += [name for name, share in names if share >= _SPOKEN_OF and name not in words]
-        seen = [finding for word in words for finding in self._grounding.search(view, word).findings]
-        seen.sort(key=lambda finding: -finding.score)
+        kinds = [query.name for query, share in likely[:_MOST_KINDS] if share >= _LOOKED_FOR]
+        # A cat is told of as a cat; that it is an Egyptian cat is told by the picture's name.
+        others = [name for name, share in names if share >= _SPOKEN_OF and name not in kinds]
+        seen: list[Finding] = []
+        for words in (kinds, others):
+            found = [finding for word in words for finding in self._grounding.search(view, word).findings]
+            seen = _distinct(seen + sorted(found, key=lambda finding: -finding.score))
         shares = color_shares(view.features.pixels[::4, ::4])
         colors = [color for color, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= _MAIN_COLOR]
-        return Survey(tuple(names), _distinct(seen), tuple(colors[:_MOST_COLORS]))
+        return Survey(tuple(names), tuple(seen), tuple(colors[:_MOST_COLORS]))
 
     def name(self, picture: Picture, family: str) -> tuple[tuple[str, float], ...]:
         """As :meth:`vitron_agent.tools.words.Sight.name`."""
@@ -78,11 +81,11 @@ class EmbeddedSight:
         return torch.from_numpy(drawn) + 1e-6
 
 
-def _distinct(findings: list[Finding]) -> tuple[Finding, ...]:
-    """The findings without those that say of the same place what a surer one said."""
+def _distinct(findings: list[Finding]) -> list[Finding]:
+    """The findings without those that say of the same place what an earlier one said."""
     kept: list[Finding] = []
     for finding in findings:
         boxes = np.array([other.box for other in kept]).reshape(-1, 4)
         if finding.score >= _SPOKEN_OF and not (overlaps(np.array(finding.box), boxes) > _SAME).any():
             kept.append(finding)
-    return tuple(kept)
+    return kept

@@ -43,6 +43,7 @@ class View:
     def __init__(self, features: DenseFeatures, scene: Scene, classify: Callable[[Tensor], Tensor]) -> None:
         self.features, self.scene = features, scene
         self._classify = classify
+        self._liked: dict[str, Tensor] = {}
 
     @cached_property
     def logits(self) -> tuple[Tensor, ...]:
@@ -77,8 +78,10 @@ class View:
 
     def like_query(self, query: LearnedQuery) -> Tensor:
         """[3, rows, columns]: how much each place looks like what a learned query is about."""
-        pairs = zip(self.features.scales, self.logits, strict=True)
-        return self._on_grid(query.likeness(levels.head, logits) for levels, logits in pairs)
+        if query.name not in self._liked:
+            pairs = zip(self.features.scales, self.logits, strict=True)
+            self._liked[query.name] = self._on_grid(query.likeness(levels.head, logits) for levels, logits in pairs)
+        return self._liked[query.name]
 
     def like_exemplar(self, exemplar: Tensor) -> Tensor:
         """[3, rows, columns]: how much each place looks like an exemplar [64]."""

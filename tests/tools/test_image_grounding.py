@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from skimage import data
+
+from vitron_agent.artifacts import ArtifactStore
+from vitron_agent.messages import Input, Module, Operation, Role, make_invocation
+from vitron_agent.model.encoders.dense import DenseEncoder
+from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+from vitron_agent.tools.backends.embedded.vision import Vision
+from vitron_agent.tools.base import Expert, Job
+from vitron_agent.tools.image_grounding import ImageGroundingExpert
+
+
+@pytest.fixture(scope="module")
+def expert(tmp_path_factory: pytest.TempPathFactory) -> ImageGroundingExpert:
+    return ImageGroundingExpert(EmbeddedGrounding(Vision(DenseEncoder(tmp_path_factory.mktemp("encoder")))))
+
+
+def job(store: ArtifactStore, target: str, **inputs: np.ndarray) -> Job:
+    given = {"base": data.chelsea(), **inputs}
+    refs = {Role(role): store.put_image(image) for role, image in given.items()}
+    named = tuple(Input(role=role, handle=f"image-{number}") for number, role in enumerate(refs, 1))
+    invocation = make_invocation(Module.IMAGE_GROUNDING, Operation.DETECT, target=target, inputs=named)
+    return Job(invocation, refs, store)
+
+
+def test_findings_become_one_boxes_artifact_that_can_be_stored(expert, store):
+    assert isinstance(expert, Expert)
+    outcome = expert.run(job(store, "cat"))
+    assert outcome.status == "done"
+    (produced,) = outcome.outputs
+    assert (produced.slot, produced.kind) == ("boxes", "boxes")
+    boxes = produced.value
+    assert boxes.labels == tuple(finding.label for finding in outcome.findings)
+    assert np.allclose(boxes.xyxy, [finding.box for finding in outcome.findings])
+    assert store.boxes(store.put_boxes(boxes, 451, 300)) == boxes
+
+
+def test_not_found_has_no_outputs_but_says_why(expert, store):
+    outcome = expert.run(job(store, "giraffe"))
+    assert outcome.status == "not_found"
+    assert outcome.outputs == ()
+    assert "giraffe" in outcome.notes[0]
+
+
+def test_a_reference_picture_is_enough(expert, store):
+    outcome = expert.run(job(store, "", reference=data.chelsea()))
+    assert outcome.status == "done"
+
+
+def test_progress_is_reported(expert, store):
+    stages: list[str] = []
+    asked = job(store, "cat")
+    expert.run(Job(asked.invocation, asked.inputs, store, report=lambda progress: stages.append(progress.stage)))
+    assert stages == ["looking at the picture", "searching cat"]
