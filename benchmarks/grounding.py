@@ -15,7 +15,7 @@ scoring box alone), box_recall (each annotated box with the best returned one), 
 and `baseline`: the plain class-activation map of the same encoder, its strongest place, the box around the region above
 half its maximum, and that region as the mask.
 
-The shipped weights have seen photos of VOC 2007's own voc_dev selection, so numbers on these say nothing. For numbers
+Photos that the weights were learned from say nothing (docs/grounding.md names those of the shipped ones). For numbers
 on photos that were not learned from, train without a part of them (``python -m vitron_agent.train.queries --holdout
 K/N --output FILE``) and measure on that part alone (``--part K/N --weights FILE``).
 """
