@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,9 +23,10 @@ def code(words):
 
 
 def test_every_css_name_is_known():
-    for name, value in ImageColor.colormap.items():
-        assert code(name) == value.lower()
-        assert code(name.title()) == value.lower()
+    for name in tuple(ImageColor.colormap):
+        expected = "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(name))
+        assert code(name) == expected
+        assert code(name.title()) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,3 +99,12 @@ def test_any_lab_becomes_a_colour_that_keeps_lightness(light, a, b):
     assert (shown >= 0).all()
     assert (shown <= 1).all()
     assert to_oklab(shown)[0, 0] == pytest.approx(light, abs=0.05)
+
+
+def test_a_name_that_pillow_has_used_before_is_known_all_the_same() -> None:
+    code = (
+        "from PIL import Image; Image.new('RGB', (1, 1), 'white')\n"
+        "from vitron_agent.tools.backends.embedded.editing.colors import _names\n"
+        "assert _names()['white'] == '#ffffff'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

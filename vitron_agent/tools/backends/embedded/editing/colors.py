@@ -172,7 +172,8 @@ def _named(text: str) -> RGB | None:
 def _names() -> dict[str, str]:
     from PIL import ImageColor
 
-    css = {name: code for name, code in ImageColor.colormap.items() if isinstance(code, str)}
+    # Not the values of the map: Pillow replaces each by a tuple once somebody has used its name.
+    css = {name: "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(name)) for name in tuple(ImageColor.colormap)}
     return {name.replace("gray", "grey"): code for name, code in css.items()} | _EVERYDAY
 
 
