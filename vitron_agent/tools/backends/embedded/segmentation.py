@@ -21,6 +21,7 @@ from vitron_agent.tools.backends.embedded.prompts import (
     probability,
     region_hints,
 )
+from vitron_agent.tools.backends.embedded.subject import find_subject
 from vitron_agent.tools.backends.embedded.vision import Places, View
 from vitron_agent.tools.base import MaskArray, Progress
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
@@ -103,6 +104,11 @@ class EmbeddedSegmentation:
         self, view: View, prompt: Prompt, cancelled: Callable[[], bool]
     ) -> NotFound | tuple[Hints | None, tuple[Finding, ...], tuple[str, ...]]:
         """Hints on what is meant (None: exactly the drawn pixels), what was found, and notes."""
+        if not (prompt.phrase or prompt.regions) and prompt.reference is None:
+            subject = find_subject(self._grounding, view)
+            if not subject.findings or subject.places is None:
+                return NotFound(("No subject stands out; name it, or draw around it.",))
+            return _hints(subject.places, subject.findings), subject.findings, subject.notes
         if not prompt.phrase and prompt.reference is None:
             if all(region.kind == "mask" for region in prompt.regions):
                 return None, (), ()
