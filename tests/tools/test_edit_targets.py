@@ -64,6 +64,16 @@ def test_nothing_said_means_the_main_subject_for_backgrounds(targets_of):
     assert (prompt.phrase, prompt.regions, prompt.reference) == ("", (), None)
 
 
+@pytest.mark.parametrize("words", ["background", "the background", "everything else"])
+def test_the_background_is_what_the_subject_is_not(targets_of, words):
+    assert np.array_equal(targets_of(Operation.STYLE, target=words, value="sepia").mask(), ~(THING | OTHER))
+
+
+def test_the_subject_may_be_called_so(targets_of):
+    targets = targets_of(Operation.ADJUST, target="foreground", value="brightness more")
+    assert np.array_equal(targets.mask(), THING | OTHER)
+
+
 def test_polygons_and_masks_are_taken_as_drawn(targets_of, store):
     triangle = Region.polygon([(0, 0), (0.5, 0), (0, 0.5)])
     targets = targets_of(Operation.REMOVE, target="blue", regions=(triangle, Region.mask(store.put_mask(OTHER).id)))

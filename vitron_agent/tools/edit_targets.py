@@ -18,6 +18,8 @@ _WHOLE_PICTURE = frozenset({Operation.STYLE, Operation.ADJUST})
 """Operations that are about the whole picture where nothing else is said."""
 _PLACING = frozenset({Operation.MOVE, Operation.ADD})
 _FROM_SOURCE = frozenset({Operation.ADD, Operation.REPLACE})
+_SUBJECT = frozenset({"subject", "main subject", "foreground", "main object", "main thing"})
+_BEHIND = frozenset({"background", "backdrop", "rest", "surroundings", "everything else", "everything behind"})
 _FILLED_BOX = (0.1, 0.95)
 """What is removed with a drawn box is the thing in it, if that fills a share of the box between these; else the box."""
 
@@ -152,12 +154,22 @@ class EditTargets:
     def _select(self, role: Role, phrase: str, regions: tuple[Region, ...]) -> MaskArray:
         image = self._job.image(role)
         height, width = image.shape[:2]
+        words = bare(phrase).lower()
+        if not regions and words in _BEHIND:
+            return self._around_subject(role, image)
+        phrase = "" if words in _SUBJECT else phrase
         exact = [region for region in regions if region.kind in _AS_DRAWN]
         loose = tuple(region for region in regions if region.kind not in _AS_DRAWN)
         selected = rasterise_all(exact, width, height, self._job.store.mask)
         if loose or not exact:
             selected |= self._segment(role, image, phrase, loose)
         return selected
+
+    def _around_subject(self, role: Role, image: ImageArray) -> MaskArray:
+        behind = ~self._segment(role, image, "", ())
+        if not behind.any():
+            raise NothingFoundError(("The subject fills the whole picture; there is no background.",))
+        return behind
 
     def _segment(self, role: Role, image: ImageArray, phrase: str, regions: tuple[Region, ...]) -> MaskArray:
         self._job.report(Progress(f"finding the {phrase}" if phrase else "finding what is meant"))

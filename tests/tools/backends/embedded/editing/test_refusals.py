@@ -86,3 +86,7 @@ def test_a_move_must_say_where():
 
 def test_an_added_thing_must_have_a_known_place():
     assert "between two chairs" in refused(Operation.ADD, "dog", "between two chairs", source=True)
+
+
+def test_removing_the_background_is_another_operation():
+    assert "background => remove" in refused(Operation.REMOVE, "the background")

@@ -7,7 +7,7 @@ from vitron_agent.tools.backends.embedded.editing.adjust import read_adjustment
 from vitron_agent.tools.backends.embedded.editing.background import read_background
 from vitron_agent.tools.backends.embedded.editing.colors import nearest_names, read_color
 from vitron_agent.tools.backends.embedded.editing.style import STYLES, read_style
-from vitron_agent.tools.edit_words import is_here, means_transparent, read_placement
+from vitron_agent.tools.edit_words import bare, is_here, means_transparent, read_placement
 
 _PLACES = "a direction with an amount (left 20%), a place (top right, center) or a thing in the picture (on the sofa)"
 
@@ -16,6 +16,12 @@ def refuse(invocation: Invocation) -> str | None:
     """Why an edit cannot be done without a generator, or is not understood, as a sentence; None if it can be."""
     rule = _RULES.get(invocation.operation)
     return rule(invocation) if rule else None
+
+
+def _remove(invocation: Invocation) -> str | None:
+    if bare(invocation.target).lower() not in ("background", "backdrop"):
+        return None
+    return "to take the background away is not to remove a thing; it is background => remove"
 
 
 def _replace(invocation: Invocation) -> str | None:
@@ -88,6 +94,7 @@ def _thing(invocation: Invocation) -> str:
 
 
 _RULES: dict[Operation, Callable[[Invocation], str | None]] = {
+    Operation.REMOVE: _remove,
     Operation.REPLACE: _replace,
     Operation.ADD: _add,
     Operation.MOVE: _move,
