@@ -377,11 +377,6 @@ def make_invocation(module: Module, operation: Operation, **fields: Any) -> Invo
     return _adapter.validate_python({"module": module, "operation": operation, **fields})
 
 
-def invocation_from_json(data: str | bytes) -> Invocation:
-    """Reads ``invocation.model_dump_json()`` back; raises ValidationError (a ValueError)."""
-    return _adapter.validate_json(data)
-
-
 class Plan(_Frozen):
     """Ordered invocations, or an answer in words; never both.
 

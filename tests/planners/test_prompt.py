@@ -11,9 +11,8 @@ from vitron_agent.planners.prompt import (
     context_line,
     encode_prompt,
     render,
-    target_text,
 )
-from vitron_agent.wire import read_plan
+from vitron_agent.wire import read_plan, write_plan
 
 TOKENIZER = tiny.tokenizer()
 EDIT = Plan(
@@ -89,7 +88,7 @@ def test_user_text_cannot_close_its_message():
 
 
 def test_rejections_follow_the_request():
-    rejection = Rejection(plan=target_text(EDIT), error="mask-1 does not exist")
+    rejection = Rejection(plan=write_plan(EDIT), error="mask-1 does not exist")
     messages = render(REQUEST.model_copy(update={"rejections": (rejection,)}))
     assert [message.role for message in messages[-3:]] == ["user", "assistant", "user"]
     assert read_plan(messages[-2].text) == EDIT
@@ -116,4 +115,4 @@ def test_an_example_is_prompt_and_target(plan: Plan):
     assert ids[-1] == labels[-1] == TOKENIZER.im_end
     assert read_plan(written(ids[len(prompt) : -1])) == plan
     learned = written([label for label in labels if label != IGNORED][:-1])
-    assert learned == target_text(plan).replace("image-2</Output>", "</Output>")
+    assert learned == write_plan(plan).replace("image-2</Output>", "</Output>")

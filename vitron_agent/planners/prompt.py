@@ -88,11 +88,6 @@ def context_line(request: PlanRequest) -> str:
     return " ".join(words) or "nothing"
 
 
-def target_text(plan: Plan) -> str:
-    """What the model should write for ``plan``."""
-    return write_plan(plan)
-
-
 def encode_prompt(request: PlanRequest, tokenizer: PlannerTokenizer) -> list[int]:
     """The prompt's token ids, up to and with the opening of the assistant's reply.
 

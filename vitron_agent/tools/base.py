@@ -13,11 +13,9 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from vitron_agent.artifacts import ArtifactRef, ArtifactStore, Boxes, Kind
+from vitron_agent.artifacts import ArtifactRef, ArtifactStore, Boxes, ImageArray, Kind
 from vitron_agent.messages import Channels, Finding, Invocation, Module, Operation, Role
 
-ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-"""(H, W, 3) RGB or (H, W, 4) RGBA with straight alpha; full range of its dtype."""
 MaskArray: TypeAlias = NDArray[np.bool_]
 """(H, W), True = selected."""
 

@@ -5,9 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.errors import WrongMediaError
 from vitron_agent.messages import Finding, Operation, Region, Role
-from vitron_agent.tools.base import ImageArray, Job, MaskArray, Progress
+from vitron_agent.tools.base import Job, MaskArray, Progress
 from vitron_agent.tools.edit_words import Beside, Placement, bare, is_here, read_placement
 from vitron_agent.tools.image_segmentation import NotFound, Prompt, SegmentationBackend
 from vitron_agent.tools.regions import rasterise, rasterise_all

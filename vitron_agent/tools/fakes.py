@@ -13,12 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.boxes import Boxes
 from vitron_agent.errors import ExpertError, TurnCancelled
 from vitron_agent.messages import OPERATIONS, Box, Finding, Invocation, Module, Operation, Plan, Region
 from vitron_agent.planners.base import Planner, PlanRequest
 from vitron_agent.planners.scripted import ScriptedPlanner
-from vitron_agent.tools.base import Backend, Expert, ImageArray, Job, MaskArray, Outcome, Produced, Progress
+from vitron_agent.tools.base import Backend, Expert, Job, MaskArray, Outcome, Produced, Progress
 from vitron_agent.tools.regions import rasterise, rasterise_all
 from vitron_agent.tools.registry import Answers, Profile, by_module
 

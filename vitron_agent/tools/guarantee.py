@@ -9,8 +9,9 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.errors import VerificationError
-from vitron_agent.tools.base import ImageArray, MaskArray
+from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.regions import PixelBox, mask_box, padded
 
 CHANGED_LEVEL = 2 / 255

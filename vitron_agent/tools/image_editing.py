@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Module, Operation, Role
-from vitron_agent.tools.base import Backend, ImageArray, Job, MaskArray, Outcome, Produced, Progress
+from vitron_agent.tools.base import Backend, Job, MaskArray, Outcome, Produced, Progress
 from vitron_agent.tools.edit_targets import EditTargets, NothingFoundError
 from vitron_agent.tools.edit_words import Placement
 from vitron_agent.tools.guarantee import allowed_area, composite

@@ -6,9 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.boxes import Boxes
 from vitron_agent.messages import Finding, Module, Role
-from vitron_agent.tools.base import Backend, ImageArray, Job, Outcome, Produced, Progress
+from vitron_agent.tools.base import Backend, Job, Outcome, Produced, Progress
 
 
 def ignore_progress(progress: Progress) -> None:

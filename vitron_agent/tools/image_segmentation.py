@@ -7,8 +7,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Finding, Module, Region, Role
-from vitron_agent.tools.base import Backend, ImageArray, Job, MaskArray, Outcome, Produced, Progress
+from vitron_agent.tools.base import Backend, Job, MaskArray, Outcome, Produced, Progress
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
 
 EVERYTHING = "everything"

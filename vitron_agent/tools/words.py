@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Box, Finding, Region
-from vitron_agent.tools.base import ImageArray, MaskArray
+from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.image_grounding import Detections
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.tools.phrases.questions import Kind, Question, read_question

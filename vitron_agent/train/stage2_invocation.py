@@ -69,7 +69,7 @@ def debug() -> Config:
 
 def embedded() -> Config:
     """The adapter that ships: minutes on a large GPU."""
-    return Config(bf16=True)
+    return Config(bf16=True, epochs=2.25, max_tokens=256)
 
 
 def paper() -> Config:

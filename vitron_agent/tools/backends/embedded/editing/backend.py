@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.errors import CapabilityError
 from vitron_agent.messages import Invocation, Operation
 from vitron_agent.tools.backends.embedded.editing import background, compose, placing, refusals
@@ -21,7 +22,7 @@ from vitron_agent.tools.backends.embedded.editing.pixels import (
 )
 from vitron_agent.tools.backends.embedded.editing.recolor import recolor
 from vitron_agent.tools.backends.embedded.editing.style import STYLES, Brush, read_style
-from vitron_agent.tools.base import ImageArray, MaskArray, Progress
+from vitron_agent.tools.base import MaskArray, Progress
 from vitron_agent.tools.edit_words import Beside, bare, means_transparent
 from vitron_agent.tools.image_editing import Edit, EditRequest
 from vitron_agent.tools.regions import mask_box

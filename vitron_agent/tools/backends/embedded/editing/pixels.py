@@ -6,8 +6,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vitron_agent.artifacts import ImageArray
 from vitron_agent.errors import TurnCancelled
-from vitron_agent.tools.base import ImageArray, MaskArray
+from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.regions import PixelBox, mask_box, padded
 
 UnitArray: TypeAlias = NDArray[np.float32]
