@@ -154,6 +154,17 @@ async def test_a_dropped_turn_gives_its_space_back(tmp_path, state, store):
     assert await turns(range(1, 21)) == once < 64 * 1024
 
 
+async def test_what_was_cancelled_locks_nothing_after_the_close(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_BUSY_SECONDS", 0.5)
+    database = f"sqlite:///{tmp_path}/test.db"
+    async with checkpoints.open_checkpointer(database) as saver:
+        await saver.conn.execute("DELETE FROM writes")  # a write without its commit
+        reading = await saver.conn.execute("SELECT 1 UNION ALL SELECT 2")
+        assert await reading.fetchone() == (1,)  # a read without its end; somebody still holds the cursor
+    async with checkpoints.open_checkpointer(database) as saver:
+        await saver.adelete_thread("demo/1")
+
+
 async def test_memory_databases_have_memory_checkpoints(state, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with checkpoints.open_checkpointer("sqlite://") as saver:

@@ -109,7 +109,14 @@ async def _open_sqlite(url: URL, allow: Iterable[type]) -> AsyncIterator[BaseChe
             await connection.execute("PRAGMA synchronous = NORMAL")
             saver = AsyncSqliteSaver(connection, serde=serializer(allow))
             await saver.setup()
-            yield saver
+            try:
+                yield saver
+            finally:
+                # A cancelled write leaves its transaction open, and a cancelled read's cursor keeps it, and the lock on
+                # the file, alive after the close. Nobody may write in between.
+                async with saver.lock:
+                    await connection.rollback()
+                    await connection.close()
     except sqlite3.Error as error:
         raise explain(error, url.set(database=path)) from error
 
