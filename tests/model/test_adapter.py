@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from tests import tiny
 from vitron_agent.errors import WeightsError
-from vitron_agent.model.adapter import EMBEDDINGS, merge_adapter
+from vitron_agent.model.adapter import EMBEDDINGS, continue_adapter, merge_adapter, save_adapter
 from vitron_agent.model.tokens import extend
 
 
@@ -38,6 +38,23 @@ def test_only_lora_and_new_rows_are_saved_in_half_precision(saved):
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     assert len(load_file(base / "model.safetensors")[EMBEDDINGS]) not in {len(tensor) for tensor in tensors.values()}
     assert str(base) not in (adapter / "adapter_config.json").read_text()
+
+
+def test_training_goes_on_where_an_adapter_stands(saved, tmp_path):
+    _, adapter = saved
+    continued = continue_adapter(tiny.model(), tiny.tokenizer(), adapter)
+    save_adapter(continued, tmp_path / "again", base="tiny")
+    before, after = (load_file(folder / "adapter_model.safetensors") for folder in (adapter, tmp_path / "again"))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_training_cannot_go_on_with_an_adapter_of_another_base(saved):
+    _, adapter = saved
+    path = adapter / "adapter_model.safetensors"
+    save_file({name: tensor[:1].clone() for name, tensor in load_file(path).items()}, path)
+    with pytest.raises(WeightsError, match="does not fit"):
+        continue_adapter(tiny.model(), tiny.tokenizer(), adapter)
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors", "tokens.json"])

@@ -47,6 +47,26 @@ def add_adapter(
         return cast(PeftModel, get_peft_model(model, config))
 
 
+def continue_adapter(
+    model: "PreTrainedModel", tokenizer: PlannerTokenizer, folder: Path, *, dropout: float = 0.05
+) -> "PeftModel":
+    """As :func:`add_adapter`, beginning with the weights, rank and scale that an adapter folder holds.
+
+    Raises:
+        WeightsError: There is no adapter, or it is for another base or vocabulary.
+    """
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    config, tensors = _read_config(folder), load_file(folder / _WEIGHTS)
+    adapted = add_adapter(model, tokenizer, rank=int(config["r"]), alpha=int(config["lora_alpha"]), dropout=dropout)
+    try:
+        set_peft_model_state_dict(adapted, tensors)
+    except RuntimeError as error:
+        raise WeightsError(f"the adapter in {folder} does not fit the base weights: {error}") from error
+    return adapted
+
+
 def save_adapter(model: "PeftModel", folder: Path, *, base: str) -> None:
     """Writes the adapter of :func:`add_adapter`; ``base`` is the name of what it was trained on."""
     import torch

@@ -1,8 +1,10 @@
-"""Stage 2, invocation tuning: teaches the planner LLM to write plans (paper App. B.4, step 1.2).
+r"""Stage 2, invocation tuning: teaches the planner LLM to write plans (paper App. B.4, step 1.2).
 
     python -m vitron_agent.train.data.invocations --count 120000 --seed 1 --out runs_output/composed.jsonl
     python -m vitron_agent.train.stage2_invocation --size embedded --data runs_output/composed.jsonl --out runs_output
     python -m vitron_agent.train.stage2_invocation --size debug --out /tmp/stage2     # seconds on a CPU, its own data
+    python -m vitron_agent.train.stage2_invocation --size embedded --data mine.jsonl --out runs_output/more \
+        --adapter vitron_agent/model/adapters/planner --learning-rate 3e-4 --epochs 1 # goes on from the shipped one
 
 LoRA on every linear layer and the rows of the added tokens are trained; prompts carry no loss. A run goes on from its
 last checkpoint when it is started again with the same ``--out``; losses go to TensorBoard in that folder. The
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vitron_agent.errors import ConfigError
-from vitron_agent.model.adapter import add_adapter, save_adapter
+from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
 from vitron_agent.train.data.invocations import Record, compose, read_records
@@ -44,7 +46,7 @@ class Config:
         epochs: Passes over the data.
         batch: Examples a step.
         max_tokens: Longer examples are left out, and counted.
-        bf16: Mixed precision (not on a CPU).
+        bf16: Mixed precision; faster on a GPU, and on a CPU that has AVX512-BF16.
         seed: Of order, dropout and initial weights.
         save_steps: Checkpoint interval.
     """
@@ -155,6 +157,7 @@ def train(
     tokenizer: PlannerTokenizer,
     out: Path,
     base: str = BASE,
+    adapter: Path | None = None,
 ) -> float:
     """Trains, saves ``out/adapter`` and returns the mean training loss.
 
@@ -165,7 +168,9 @@ def train(
         tokenizer: With the added tokens.
         out: Folder for checkpoints, logs and the adapter; a run found there is continued.
         base: Name of the base for the adapter's configuration.
+        adapter: Folder of an adapter to begin with, whose rank and scale hold; None = a new one.
     """
+    import torch
     from transformers import Trainer, TrainingArguments, set_seed
     from transformers.trainer_utils import get_last_checkpoint
 
@@ -179,7 +184,10 @@ def train(
             return (loss, {}) if return_outputs else loss
 
     set_seed(config.seed)
-    adapted = add_adapter(model, tokenizer, rank=config.rank, alpha=config.alpha, dropout=config.dropout)
+    if adapter:
+        adapted = continue_adapter(model, tokenizer, adapter, dropout=config.dropout)
+    else:
+        adapted = add_adapter(model, tokenizer, rank=config.rank, alpha=config.alpha, dropout=config.dropout)
     steps = -(-len(examples) // config.batch) * config.epochs
     arguments = TrainingArguments(
         output_dir=str(out / "checkpoints"),
@@ -190,6 +198,7 @@ def train(
         warmup_steps=int(steps * config.warmup),
         weight_decay=0.0,
         bf16=config.bf16,
+        use_cpu=not torch.cuda.is_available(),
         seed=config.seed,
         data_seed=config.seed,
         train_sampling_strategy="group_by_length",
@@ -198,7 +207,7 @@ def train(
         save_total_limit=1,
         logging_nan_inf_filter=False,
         report_to=["tensorboard"],
-        dataloader_pin_memory=config.bf16,
+        dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
     )
     trainer = PlanTrainer(model=adapted, args=arguments, train_dataset=examples, data_collator=collate)
@@ -236,10 +245,11 @@ def main(arguments: list[str] | None = None) -> None:
         "--exclude", type=Path, nargs="*", default=[], help="evaluation files whose requests stay unseen"
     )
     parser.add_argument("--base", type=Path, help="folder of the base model (default: the one that was pulled)")
+    parser.add_argument("--adapter", type=Path, help="folder of an adapter to begin with (default: a new one)")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--evaluate", type=Path, nargs="*", default=[], help="evaluation files to score afterwards")
-    for name in ("rank", "alpha", "learning_rate", "epochs", "batch", "seed"):
-        kind = float if name in ("learning_rate", "epochs") else int
+    for name in ("rank", "alpha", "dropout", "learning_rate", "epochs", "batch", "seed", "save_steps"):
+        kind = float if name in ("dropout", "learning_rate", "epochs") else int
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="overrides the size's value")
     options = parser.parse_args(arguments)
     config = SIZES[options.size]()
@@ -252,7 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stderr.write(
         f"{len(examples)} examples, {skipped} left out as longer than {config.max_tokens} tokens\n{config}\n"
     )
-    loss = train(config, examples, model, tokenizer, options.out)
+    loss = train(config, examples, model, tokenizer, options.out, adapter=options.adapter)
     sys.stderr.write(f"mean training loss {loss:.4f}; adapter in {options.out / 'adapter'}\n")
     for path in options.evaluate:
         evaluate(model, tokenizer, path, options.out)
