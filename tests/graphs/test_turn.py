@@ -433,6 +433,14 @@ def test_a_soft_mask_comes_with_a_cutout_that_has_a_handle_of_its_own(make_agent
     assert "mask-1 (and cutout image-2)" in reply.text
 
 
+def test_a_cutout_does_not_take_the_pictures_place(make_agent):
+    meant = []
+    agent = make_agent(steps(segment(value="soft")), lambda request: meant.append(request.current) or steps(recolor()))
+    agent.chat("cut out the clock softly", images=[picture()], thread="demo")
+    agent.chat("now paint it red", thread="demo")
+    assert meant == ["image-1"]
+
+
 def test_a_step_on_what_was_just_undone_fails_and_says_why(make_agent):
     agent = make_agent(
         steps(recolor()),

@@ -95,9 +95,9 @@ def finish(session: Session, backing: Backing, row: Turn, result: InvocationResu
                 invocation_pk=entry.pk, position=entry.position, ordinal=ordinal, slot=output.slot,
             )
         )  # fmt: skip
-    picture = next((o.handle for o in result.outputs if o.handle and o.ref.kind in ("image", "video")), None)
-    if picture is not None:
-        set_current(row, picture, entry.position)
+    main = result.outputs[0] if result.outputs else None  # a matte's cutout comes beside it and replaces no picture
+    if main is not None and main.handle and main.ref.kind in ("image", "video"):
+        set_current(row, main.handle, entry.position)
     return result
 
 
