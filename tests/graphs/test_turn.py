@@ -352,7 +352,7 @@ def test_undo_within_a_turn_and_on_with_what_is_left(make_agent):
     agent.chat("make it red", thread="demo")
     reply = agent.chat("undo that and make it blue", thread="demo")
     assert statuses(reply) == ["done", "done"]
-    assert reply.text.startswith("Took that back. Made the clock blue:")
+    assert reply.text.startswith("Took that back. Going on with image-1. Made the clock blue:")
     inside = reply.invocations[1].invocation
     assert inside.input(Role.BASE) == "image-1"
     assert [turn.undone for turn in agent.history("demo")] == [False, True, False]

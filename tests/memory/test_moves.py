@@ -41,7 +41,7 @@ class TestUndo:
 
     def test_all_can_be_undone_but_no_more(self, repository, store):
         say(repository, "demo", "one", picture(store))
-        with pytest.raises(UsageError, match="only 1 stand"):
+        with pytest.raises(UsageError, match="only 1 can be"):
             repository.undo("demo", 2)
         assert repository.undo("demo") == (1,)
         with pytest.raises(UsageError, match="nothing to undo"):
@@ -69,6 +69,25 @@ class TestUndo:
             repository.finish_turn(turn, "done", "undone")
         assert standing(repository, "demo") == [1, 5]
         assert visible(repository, "demo") == ["image-1"]
+
+    def test_talk_is_not_counted(self, repository, store):
+        say(repository, "demo", "one", picture(store, 0))
+        say(repository, "demo", "two", picture(store, 1))
+        say(repository, "demo", "thanks")
+        say(repository, "demo", "what did you do?")
+        turn = repository.begin_turn("demo", "undo that")
+        assert repository.undo("demo", within=turn) == (4, 3, 2)
+        repository.finish_turn(turn, "done", "undone")
+        assert repository.recall("demo").current == "image-1"
+
+    def test_what_an_undoing_turn_attached_again_is_not_counted(self, repository, store):
+        for number in range(3):
+            say(repository, "demo", f"turn {number + 1}", picture(store, number))
+        for expected in ((3,), (4, 2)):
+            turn = repository.begin_turn("demo", "undo that")
+            assert repository.undo("demo", within=turn) == expected
+            repository.attach(turn, [picture(store, 9)])
+            repository.finish_turn(turn, "done", "undone")
 
     def test_a_turn_that_undoes_and_edits_is_a_turn_to_undo(self, repository, store):
         say(repository, "demo", "one", picture(store, 0))
@@ -228,12 +247,14 @@ class Conversations(RuleBasedStateMachine):
     def undo(self, data: st.DataObject, turns: int) -> None:
         thread = self.some_thread(data)
         model = self.models[thread]
-        if turns > len(model.head):
+        counted = [number for number in model.head if model.turns[number]]  # talk is not
+        if turns > len(counted):
             with pytest.raises(UsageError):
                 self.repository.undo(thread, turns)
         else:
-            undone = [model.head.pop() for _ in range(turns)]
-            assert list(self.repository.undo(thread, turns)) == undone
+            undone = model.head[model.head.index(counted[-turns]) :]
+            del model.head[-len(undone) :]
+            assert list(self.repository.undo(thread, turns)) == undone[::-1]
 
     @precondition(lambda self: 0 < len(self.models) < 5)
     @rule(data=st.data())

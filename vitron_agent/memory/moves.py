@@ -62,20 +62,34 @@ def fork(session: Session, thread: str, number: int | None, name: str) -> str:
 
 
 def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tuple[int, ...], Turn]:
-    """The numbers of the newest turns that stand, and the oldest of them; raises UsageError if there are fewer."""
+    """The numbers of the newest turns that stand, and the oldest of them.
+
+    Counts the turns that changed something; the others among them go too.
+
+    Raises:
+        UsageError: There are fewer.
+    """
     if num_turns < 1:
         raise UsageError(f"undo takes back one turn or more, not {num_turns}")
     undone: list[Turn] = []
     counted = 0
     while counted < num_turns:
         if start is None:
-            raise UsageError(f"cannot undo {num_turns} turns, only {counted} stand" if counted else "nothing to undo")
+            raise UsageError(f"cannot undo {num_turns} turns, only {counted} can be" if counted else "nothing to undo")
         row = session.get_one(Turn, start)
-        made = session.scalar(select_rows(HandleRow.number).where(HandleRow.turn_id == row.id).limit(1))
-        counted += not (row.undid and made is None)
+        counted += _changed_something(session, row)
         undone.append(row)
         start = row.parent_id
     return tuple(turn.number for turn in undone), undone[-1]
+
+
+def _changed_something(session: Session, row: Turn) -> bool:
+    """Whether the turn brought, made or selected something; talk, failures and mere undoing did not."""
+    named = select_rows(HandleRow.number).where(HandleRow.turn_id == row.id)
+    if row.undid:  # what came with undone turns was attached again: that is nothing new
+        named = named.where(HandleRow.invocation_pk.is_not(None))
+    selected = row.current_position is not None and row.current_position != ledger.ATTACHED
+    return selected or session.scalar(named.limit(1)) is not None
 
 
 def _ended_turn(session: Session, thread: Thread, number: int) -> int:

@@ -310,7 +310,8 @@ class Repository:
 
         Args:
             thread: The conversation.
-            turns: How many. Turns that did nothing but undo are passed over and not counted.
+            turns: How many. Turns that brought, made and selected nothing (talk, failures, mere undoing) are taken
+                back on the way and not counted.
             within: The running turn that does it ("undo that"): it then follows on what is left. Counted from where
                 that turn began, so a replay undoes nothing more.
 

@@ -43,8 +43,13 @@ def conversation_node(services: Services) -> Node:
 def _undo(services: Services, turn: OpenTurn, task: Task) -> InvocationResult:
     undone = services.repository.undo(task.thread, int(task.invocation.value or 1), within=turn.running)
     kept = carry_over(services.repository, turn.running, undone)
-    notes = (f"What you gave is still here: {', '.join(kept)}",) if kept else ()
-    return InvocationResult(invocation=task.invocation, status="done", notes=notes)
+    note = f"What you gave is still here: {', '.join(kept)}" if kept else _going_on(services, task.thread)
+    return InvocationResult(invocation=task.invocation, status="done", notes=(note,) if note else ())
+
+
+def _going_on(services: Services, thread: str) -> str:
+    current = services.repository.recall(thread, num_turns=1, num_media=1).current
+    return f"Going on with {current}" if current else ""
 
 
 def _select(services: Services, turn: OpenTurn, task: Task) -> InvocationResult:
