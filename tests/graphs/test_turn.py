@@ -213,6 +213,24 @@ def test_what_the_profile_cannot_do_is_refused_before_anything_runs(make_agent):
     assert editors(agent) == []
 
 
+def test_where_the_profile_lacks_something_nothing_else_is_done_instead(make_agent):
+    experts = [fakes.FakeExpert(Module.IMAGE_EDITING, fakes.paint, operations=[Operation.RECOLOR])]
+    agent = make_agent(steps(remove()), steps(recolor()), steps(recolor("lamp")), experts=experts)
+    reply = agent.chat("no lamp", images=[picture()])
+    assert reply.status == "failed"
+    assert "cannot remove" in reply.text
+    assert editors(agent) == []
+
+
+def test_where_the_profile_lacks_something_the_rest_may_be_done(make_agent):
+    experts = [fakes.FakeExpert(Module.IMAGE_EDITING, fakes.paint, operations=[Operation.RECOLOR])]
+    agent = make_agent(steps(recolor(), remove()), steps(recolor()), experts=experts)
+    reply = agent.chat("red, no lamp", images=[picture()])
+    assert reply.status == "done"
+    assert "Made the clock red" in reply.text
+    assert "A part is left out: backend" in reply.text
+
+
 def test_a_picture_is_needed(make_agent):
     plan = steps(recolor())
     reply = make_agent(plan, plan).chat("make the clock red")

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from vitron_agent.artifacts import ArtifactRef
-from vitron_agent.errors import InvocationError, UnknownThreadError
+from vitron_agent.errors import CapabilityError, InvocationError, UnknownThreadError
 from vitron_agent.graphs.services import Services
 from vitron_agent.graphs.validation import check_plan
 from vitron_agent.memory.views import Recollection
@@ -59,12 +59,27 @@ def with_ids(plan: Plan, turn: int, attempt: int) -> Plan:
     return plan.model_copy(update={"invocations": steps})
 
 
-def check(services: Services, plan: Plan, known: Mapping[Handle, ArtifactRef], *, calls_made: int = 0) -> None:
-    """Whether a completed plan can be run on what is known; raises an InvocationError as :func:`check_plan`."""
+def check(
+    services: Services,
+    plan: Plan,
+    known: Mapping[Handle, ArtifactRef],
+    rejections: Sequence[Rejection] = (),
+    *,
+    calls_made: int = 0,
+) -> None:
+    """Whether a completed plan can be run on what is known, after earlier tries at the same request.
+
+    Raises:
+        CapabilityError: Also where an earlier try asked for what the profile lacks, and this one does something else.
+        InvocationError: As :func:`check_plan`.
+    """
     budget = services.settings.budget
     kinds = {handle: ref.kind for handle, ref in known.items()}
     left = budget.calls - calls_made
     check_plan(plan, kinds.get, services.experts, budget, profile=services.profile, calls_left=left)
+    for earlier in rejections:
+        if earlier.only and not {step.operation for step in plan.invocations} <= set(earlier.only):
+            raise CapabilityError(earlier.error)
 
 
 def find_named(
@@ -84,9 +99,17 @@ def find_named(
     return found
 
 
-def rejection(plan: Plan | None, error: str) -> Rejection:
+def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:
     """A plan and why it cannot be run, for the planner; None where what it wrote was no plan."""
-    return Rejection(plan="" if plan is None else write_plan(plan), error=error)
+    if plan is None:
+        return Rejection(plan="", error=str(error))
+    only = tuple(step.operation for step in plan.invocations) if isinstance(error, CapabilityError) else ()
+    return Rejection(plan=write_plan(plan), error=str(error), only=only)
+
+
+def problem_told(rejections: Sequence[Rejection]) -> str:
+    """Which of the tries' problems the user is told: what the profile lacks, or else the last."""
+    return next((earlier.error for earlier in rejections if earlier.only), rejections[-1].error)
 
 
 def draft(
@@ -99,17 +122,17 @@ def draft(
     """A plan that can be run, or an answer; nothing is executed or kept. Blocking.
 
     Raises:
-        InvocationError: The planner found none in three tries; the last reason.
+        InvocationError: The planner found none in three tries; see :func:`problem_told`.
     """
     for tries in range(1, MAX_TRIES + 1):
         plan = None
         try:
             plan = completed(services.planner.plan(request, on_token), request)
-            check(services, plan, find_named(services, thread, plan, memory))
+            check(services, plan, find_named(services, thread, plan, memory), request.rejections)
             return plan
         except InvocationError as error:
+            refused = (*request.rejections, rejection(plan, error))
             if tries == MAX_TRIES:
-                raise
-            refused = (*request.rejections, rejection(plan, str(error)))
+                raise type(error)(problem_told(refused)) from error
             request = request.model_copy(update={"rejections": refused})
     raise AssertionError("unreachable")

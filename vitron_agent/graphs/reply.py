@@ -8,18 +8,23 @@ from vitron_agent.replies import EndStatus
 _CHANGES = {"more": "raise", "less": "lower"}
 
 
-def render(results: Iterable[InvocationResult], *, answer: str = "", halt: str = "", failure: str = "") -> str:
+def render(
+    results: Iterable[InvocationResult], *, answer: str = "", lacking: str = "", halt: str = "", failure: str = ""
+) -> str:
     """The text of a reply.
 
     Args:
         results: What became of each invocation, in order.
         answer: The planner's own words, where it called nothing.
+        lacking: What the profile lacks for a part of the request that was therefore left out.
         halt: Why the turn ended early.
         failure: Why there was no plan that can be run.
     """
     parts = [sentence(result) for result in results]
     if answer:
         parts.append(answer)
+    if lacking:
+        parts.append(f"A part is left out: {_ended(lacking)}")
     if failure:
         parts.append(f"I can't do that: {_ended(failure)}")
     if halt:

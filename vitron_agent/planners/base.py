@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from vitron_agent.artifacts import Kind
-from vitron_agent.messages import Handle, Plan, Region
+from vitron_agent.messages import Handle, Operation, Plan, Region
 
 
 class _Frozen(BaseModel):
@@ -30,10 +30,18 @@ class PastTurn(_Frozen):
 
 
 class Rejection(_Frozen):
-    """A plan for this very request that could not be run, and why."""
+    """A plan for this very request that could not be run, and why.
+
+    Attributes:
+        plan: In its wire form; empty where what was written was no plan.
+        error: What to do about it.
+        only: Where the profile lacks what the plan asks for: the plan's operations. Nobody asked for any other, so the
+            next plan makes do with these, or answers in words. Empty otherwise.
+    """
 
     plan: str
     error: str
+    only: tuple[Operation, ...] = ()
 
 
 class PlanRequest(_Frozen):

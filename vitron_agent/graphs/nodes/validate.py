@@ -9,7 +9,7 @@ from vitron_agent.errors import InvocationError
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import needs_approval
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import MAX_TRIES, check, rejection
+from vitron_agent.graphs.planning import MAX_TRIES, check, problem_told, rejection
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 
@@ -19,15 +19,15 @@ Goto = Command[Literal["plan", "approve", "reply"]]
 def validate_node(services: Services) -> Node:
     """Makes the node."""
 
-    def problem_of(state: TurnState) -> str:
+    def problem_of(state: TurnState) -> InvocationError | None:
         plan = state["plan"]
         if plan is None:
-            return state["problem"]
+            return InvocationError(state["problem"])
         try:
-            check(services, plan, state["known"], calls_made=len(state["candidates"]))
+            check(services, plan, state["known"], state["rejections"], calls_made=len(state["candidates"]))
         except InvocationError as error:
-            return str(error)
-        return ""
+            return error
+        return None
 
     async def validate(state: TurnState) -> Goto:
         if state["halt"] or state["failure"]:
@@ -35,9 +35,10 @@ def validate_node(services: Services) -> Node:
         emit = emitter()
         problem = problem_of(state)
         plan = state["plan"]
-        if problem or plan is None:
-            emit(Event(type="plan_rejected", text=problem, plan=plan))
+        if problem is not None:
+            emit(Event(type="plan_rejected", text=str(problem), plan=plan))
             return _refuse(state, problem)
+        assert plan is not None
         emit(Event(type="plan", plan=plan))
         if not plan.invocations:
             turn = await services.turns.take(state["thread"], state["turn"])
@@ -48,11 +49,11 @@ def validate_node(services: Services) -> Node:
     return validate
 
 
-def _refuse(state: TurnState, problem: str) -> Goto:
+def _refuse(state: TurnState, problem: InvocationError) -> Goto:
     """Back to the planner, unless it had its chances or only repeats itself."""
     refused = rejection(state["plan"], problem)
-    refusals = state["refusals"] + 1
-    update: dict[str, Any] = {"refusals": refusals, "rejections": (*state["rejections"], refused)}
+    refusals, rejections = state["refusals"] + 1, (*state["rejections"], refused)
+    update: dict[str, Any] = {"refusals": refusals, "rejections": rejections}
     if refusals == MAX_TRIES or refused in state["rejections"] or state["given"]:
-        return Command(goto="reply", update={**update, "failure": problem})
+        return Command(goto="reply", update={**update, "failure": problem_told(rejections)})
     return Command(goto="plan", update=update)
