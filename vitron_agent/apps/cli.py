@@ -28,6 +28,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+_DEFAULT = "default"
+"""Name of the conversation where none is given."""
 _out = Console()
 _err = Console(stderr=True)
 
@@ -48,7 +50,10 @@ def chat(
     image: Images = None,
     video: Videos = None,
     region: Regions = None,
-    thread: Thread = "default",
+    thread: Annotated[
+        str | None,
+        typer.Option("--thread", "-t", help="Name of the conversation; it goes on where it was. Default: default."),
+    ] = None,
     new: Annotated[bool, typer.Option("--new", help="Start a new conversation, named by the time.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Copy what is made to this folder.")] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Ask before a plan runs.")] = False,
@@ -63,12 +68,16 @@ def chat(
     [dim]vitron chat "now make it black and white"[/]          the same conversation goes on
     [dim]vitron chat -i coffee.jpg[/]                          line by line; /image FILE, /undo, /history, /quit
     """
-    name = f"chat-{datetime.now():%Y%m%d-%H%M%S}" if new else thread
+    name = f"chat-{datetime.now():%Y%m%d-%H%M%S}" if new else thread or _DEFAULT
     with _agent(profile, database, artifacts, approval="always" if approve else None) as agent:
+        if new and thread:
+            raise UsageError("--new names the conversation by the time; leave out --new or --thread")
         drawn = [regions.parse_region(text) for text in region or ()]
         if request is None:
             _converse(agent, name, image or [], video or [], out)
             return
+        if new and not as_json:
+            _out.print(f"Conversation [bold]{name}[/]")
         reply, saved = _turn(agent, name, request, image or [], video or [], drawn, out, quiet=as_json)
         if as_json:
             from vitron_agent.apps.show import reply_json
@@ -83,7 +92,7 @@ def plan(
     image: Images = None,
     video: Videos = None,
     region: Regions = None,
-    thread: Thread = "default",
+    thread: Thread = _DEFAULT,
     database: Database = None,
     artifacts: Artifacts = None,
     profile: Profile = None,
@@ -98,7 +107,7 @@ def plan(
 
 
 @app.command()
-def history(thread: Thread = "default", database: Database = None, artifacts: Artifacts = None) -> None:
+def history(thread: Thread = _DEFAULT, database: Database = None, artifacts: Artifacts = None) -> None:
     """List the turns of a conversation."""
     from vitron_agent.apps.show import show_history
 
@@ -109,7 +118,7 @@ def history(thread: Thread = "default", database: Database = None, artifacts: Ar
 @app.command()
 def undo(
     turns: Annotated[int, typer.Argument(min=1, help="How many turns.")] = 1,
-    thread: Thread = "default",
+    thread: Thread = _DEFAULT,
     database: Database = None,
     artifacts: Artifacts = None,
 ) -> None:
@@ -207,9 +216,9 @@ def _turn(
         while reply is not None and reply.pending is not None:
             decisions = [_ask(number) for number in range(1, len(reply.pending.invocations) + 1)]
             reply = follow(console, agent.stream_resume(thread, decisions))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         agent.cancel(thread)
-        raise
+        raise KeyboardInterrupt from None
     if reply is None:
         raise VitronError("the turn ended without a reply; run `vitron doctor`")
     saved = _save(reply, out) if out else {}
@@ -260,6 +269,9 @@ def _converse(agent: "VitronAgent", thread: str, images: list[str], videos: list
             elif line:
                 _turn(agent, thread, line, images, videos, [], out)
                 images, videos = [], []
+        except KeyboardInterrupt:
+            images, videos = [], []
+            _out.print("stopped")
         except (VitronError, ValueError) as error:
             images, videos = [], []
             _out.print(f"[red]{escape(str(error))}[/]", highlight=False)
