@@ -1,6 +1,6 @@
 """How well do the embedded experts find, box and segment things in real photos?
 
-    python benchmarks/grounding.py FOLDER [--json] [--limit N] [--part K/N --weights FILE]
+    python benchmarks/grounding.py FOLDER [--json] [--limit N] [--part PART --weights FILE]
 
 FOLDER has the layout of Pascal VOC 2007: JPEGImages, Annotations and, for some of the photos, SegmentationClass. Every
 class that a photo shows is asked for by its plain name ("potted plant") through the grounding and the segmentation
@@ -17,7 +17,8 @@ half its maximum, and that region as the mask.
 
 Photos that the weights were learned from say nothing (docs/grounding.md names those of the shipped ones). For numbers
 on photos that were not learned from, train without a part of them (``python -m vitron_agent.train.queries --holdout
-K/N --output FILE``) and measure on that part alone (``--part K/N --weights FILE``).
+PART --output FILE``) and measure on that part alone (``--part PART --weights FILE``): ``K/N`` is every N-th photo from
+the K-th on, ``masks`` the photos that have masks, which are few.
 """
 
 import argparse
@@ -161,7 +162,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--limit", type=int, help="only so many photos, evenly spread")
-    parser.add_argument("--part", help="K/N: only every N-th photo from the K-th on")
+    parser.add_argument("--part", help="K/N: only every N-th photo from the K-th on; masks: only those with masks")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="other weights than the shipped ones")
     arguments = parser.parse_args()
     photos = list(read_voc(arguments.folder))

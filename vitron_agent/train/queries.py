@@ -1,6 +1,6 @@
 """Learns the shipped weights of grounding from photos with boxes.
 
-    python -m vitron_agent.train.queries VOC_FOLDER [--segments BSDS_FOLDER] [--holdout K/N] [--output FILE]
+    python -m vitron_agent.train.queries VOC_FOLDER [--segments BSDS_FOLDER] [--holdout PART] [--output FILE]
 
 VOC_FOLDER has the layout of Pascal VOC 2007; masks (SegmentationClass) are used where there are any. BSDS_FOLDER holds
 photos with human segmentations (BSDS500). About an hour on one CPU core for 250 photos; the same seed gives the same
@@ -12,8 +12,8 @@ weights on the same machine.
    for by maps only (learned query, ImageNet classes or an example of the thing), so it serves all other words as well.
 3. *Outlines*: the masks that it found within the annotated boxes, cut out by GrabCut, teach it better masks.
 
-``--holdout K/N`` leaves out every photo whose position modulo N is K; ``benchmarks/grounding.py --part K/N --weights
-FILE`` measures on just these.
+``--holdout K/N`` leaves out every photo whose position modulo N is K, ``--holdout masks`` those that have masks;
+``benchmarks/grounding.py --part PART --weights FILE`` measures on just these.
 """
 
 import argparse
@@ -257,7 +257,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Learn the weights of grounding from photos with boxes.")
     parser.add_argument("folder", type=Path, help="photos in the layout of Pascal VOC 2007")
     parser.add_argument("--segments", type=Path, help="photos with human segmentations (BSDS500)")
-    parser.add_argument("--holdout", help="K/N: leave out every N-th photo from the K-th on")
+    parser.add_argument("--holdout", help="K/N: leave out every N-th photo from the K-th on; masks: those with masks")
     parser.add_argument("--features", type=Path, help="keep what the encoder saw in this folder (12 GB)")
     parser.add_argument("--output", type=Path, default=WEIGHTS)
     parser.add_argument("--steps", type=int, default=Config.steps, help="steps of the localiser's last training")

@@ -67,6 +67,13 @@ def test_parts_are_disjoint_and_together_everything(tmp_path):
         assert len(rest) + len(part) == 7
 
 
+def test_the_photos_with_masks_are_a_part_too(tmp_path):
+    write(tmp_path, "000001")
+    write(tmp_path, "000002", mask=np.zeros((50, 100), np.uint8))
+    rest, part = held_out(list(read_voc(tmp_path)), "masks")
+    assert ([photo.name for photo in rest], [photo.name for photo in part]) == (["000001"], ["000002"])
+
+
 @pytest.mark.parametrize("part", ["3/3", "x", "1", "-1/3", "1/"])
 def test_a_part_that_is_none_is_refused(part):
     with pytest.raises(UsageError, match="K/N"):

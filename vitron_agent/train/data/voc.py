@@ -98,14 +98,20 @@ def read_voc(folder: Path) -> Sequence[Photo]:
 
 
 def held_out(photos: Sequence[Photo], part: str) -> tuple[list[Photo], list[Photo]]:
-    """Divides photos by position for a part ``K/N``: the others, and every N-th from K on.
+    """Divides photos for a part: the others, and those of the part.
+
+    Args:
+        photos: In a fixed order.
+        part: ``K/N`` = every N-th photo from the K-th on; ``masks`` = the photos with annotated masks, which are few.
 
     Raises:
         UsageError: ``part`` is not of that form.
     """
+    if part == "masks":
+        return [photo for photo in photos if not photo.masks], [photo for photo in photos if photo.masks]
     found = re.fullmatch(r"(\d+)/(\d+)", part)
     if found is None or not int(found[1]) < int(found[2]):
-        raise UsageError(f"a part is K/N with K < N, such as 0/5, got {part!r}")
+        raise UsageError(f"a part is K/N with K < N, such as 0/5, or 'masks', got {part!r}")
     chosen = set(range(int(found[1]), len(photos), int(found[2])))
     rest = [photo for number, photo in enumerate(photos) if number not in chosen]
     return rest, [photos[number] for number in sorted(chosen)]
