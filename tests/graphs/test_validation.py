@@ -24,9 +24,9 @@ def check(*invocations, budget=None, experts=EXPERTS, calls_left=16):
     check_plan(plan, KNOWN.get, experts, budget or Budget(), profile="fake", calls_left=calls_left)
 
 
-def edit(operation, target="", value="", **given):
+def edit(operation, target="", value="", regions=(), **given):
     return make_invocation(
-        Module.IMAGE_EDITING, operation, target=target, value=value, inputs=inputs("image-1", **given)
+        Module.IMAGE_EDITING, operation, target=target, value=value, regions=regions, inputs=inputs("image-1", **given)
     )
 
 
@@ -39,6 +39,7 @@ def edit(operation, target="", value="", **given):
         [remove(target="", base="image-1", regions=(Region.box(0, 0, 0.5, 0.5, source="image-2"),))],
         [edit(Operation.REPLACE, "cat", source="image-2")],
         [edit(Operation.BACKGROUND, value="blur")],
+        [edit(Operation.MOVE, "cat", regions=(Region.box(0, 0, 0.5, 0.5),))],
         [edit(Operation.STYLE, value="pencil")],
         [move(Operation.UNDO, value="2"), move(Operation.SELECT, base="image-2"), move(Operation.SEARCH, target="cat")],
     ],
@@ -72,6 +73,8 @@ BAD = [
     ([recolor(base="image-3", output="image-3")], DependencyError, "makes itself"),
     ([edit(Operation.RECOLOR, "cat")], WireSyntaxError, "needs a value"),
     ([edit(Operation.STYLE)], WireSyntaxError, "needs a value"),
+    ([edit(Operation.MOVE, "cat")], WireSyntaxError, "needs a value"),
+    ([edit(Operation.RECOLOR, "cat", regions=(Region.box(0, 0, 1, 1),))], WireSyntaxError, "needs a value"),
     ([edit(Operation.REPLACE, "cat")], WireSyntaxError, "by what"),
     ([move(Operation.UNDO, value="some")], WireSyntaxError, "number of turns"),
     (

@@ -8,6 +8,7 @@ from vitron_agent.messages import Input, Module, Operation, Region, Role, make_i
 from vitron_agent.tools.base import Job
 from vitron_agent.tools.edit_targets import EditTargets, NothingFoundError
 from vitron_agent.tools.edit_words import Beside, Shift
+from vitron_agent.tools.regions import rasterise
 
 HEIGHT, WIDTH = 60, 80
 THING = disc(HEIGHT, WIDTH, 20, 30, 9)
@@ -19,12 +20,17 @@ def targets_of(store):
     base = with_thing(with_thing(ground(HEIGHT, WIDTH), THING), OTHER, "blue")
     source = with_thing(ground(50, 40, seed=2), disc(50, 40, 25, 20, 8), "green")
 
-    def make(operation, *, target="", value="", regions=(), mask=None, source_picture=None, with_source=False):
+    def make(
+        operation, *, target="", value="", regions=(), mask=None, source_picture=None, with_source=False, reference=None
+    ):
         refs = {Role.BASE: store.put_image(base)}
         inputs = [Input(role=Role.BASE, handle="image-1")]
         if with_source or source_picture is not None:
             refs[Role.SOURCE] = store.put_image(source if source_picture is None else source_picture)
             inputs.append(Input(role=Role.SOURCE, handle="image-2"))
+        if reference is not None:
+            refs[Role.REFERENCE] = store.put_image(reference)
+            inputs.append(Input(role=Role.REFERENCE, handle="image-3"))
         if mask is not None:
             refs[Role.MASK] = store.put_mask(mask)
             inputs.append(Input(role=Role.MASK, handle="mask-1"))
@@ -62,6 +68,12 @@ def test_nothing_said_means_the_main_subject_for_backgrounds(targets_of):
     assert np.array_equal(targets.mask(), THING | OTHER)
     prompt = targets._segmentation.prompts[0]
     assert (prompt.phrase, prompt.regions, prompt.reference) == ("", (), None)
+
+
+@pytest.mark.parametrize("words", ["background", "the background", "The rest.", "everything else"])
+def test_another_background_goes_behind_the_subject_also_where_the_target_says_so(targets_of, words):
+    targets = targets_of(Operation.BACKGROUND, target=words, value="blur")
+    assert np.array_equal(targets.mask(), targets_of(Operation.BACKGROUND, value="blur").mask())
 
 
 @pytest.mark.parametrize("words", ["background", "the background", "everything else"])
@@ -161,9 +173,20 @@ def test_a_drawing_is_the_thing_or_the_place_of_a_move(targets_of):
     assert place.placement is None
 
 
-def test_a_reference_picture_is_passed_on(targets_of, store):
-    targets = targets_of(Operation.REMOVE, target="red")
+@pytest.mark.parametrize("value", ["", "here", "over there"])
+@pytest.mark.parametrize("target", ["", "thing"])
+def test_of_two_drawings_the_first_is_the_thing_that_moves_and_the_last_its_place(targets_of, target, value):
+    first, last = Region.box(0.5, 0.4, 1, 1), Region.box(0, 0, 0.25, 0.25)
+    targets = targets_of(Operation.MOVE, target=target, value=value, regions=(first, last))
+    assert np.array_equal(targets.mask(), OTHER)
+    assert np.array_equal(targets.place(), rasterise(last, WIDTH, HEIGHT))
+
+
+def test_a_reference_picture_shows_what_is_edited_and_nothing_else(targets_of):
     reference = ground(9, 9)
-    object.__setattr__(targets._job, "inputs", {**targets._job.inputs, Role.REFERENCE: store.put_image(reference)})
+    targets = targets_of(Operation.MOVE, target="red", value="next to the blue", reference=reference)
     targets.mask()
-    assert np.array_equal(targets._segmentation.prompts[0].reference, reference)
+    targets.anchor()
+    edited, anchor = targets._segmentation.prompts
+    assert np.array_equal(edited.reference, reference)
+    assert (anchor.phrase, anchor.reference, anchor.reference_id) == ("blue", None, "")

@@ -200,6 +200,16 @@ def test_the_target_is_found_by_its_words(bench):
     assert result[mask].mean(axis=0).argmax() == 2
 
 
+@pytest.mark.parametrize("value", ["", "here"])
+def test_what_was_drawn_first_moves_to_what_was_drawn_last(bench, value):
+    base, mask = scene()
+    thing, place = Region.box(0.3, 0.1, 0.8, 0.9), Region.points([(0.12, 0.8)])
+    result, _, _ = bench.run(Operation.MOVE, value, target="", base=base, regions=(thing, place))
+    assert result[48, 10].argmax() == 0
+    assert np.ptp(result[48, 10].astype(int)) > 100
+    assert np.ptp(result[mask].astype(int), axis=1).mean() < 60
+
+
 def test_what_is_not_there_is_not_found(bench):
     base, _ = scene()
     outcome = bench.expert.run(bench.job(Operation.REMOVE, target="green", base=base))

@@ -8,6 +8,7 @@ from vitron_agent.errors import (
     BudgetError,
     CapabilityError,
     DependencyError,
+    InvocationError,
     UnknownTargetError,
     WireSyntaxError,
     WrongMediaError,
@@ -24,7 +25,7 @@ from vitron_agent.messages import (
     needs_base,
     output_kind,
 )
-from vitron_agent.tools.base import Expert
+from vitron_agent.tools.base import Expert, Lacking
 
 KindOf = Callable[[Handle], Kind | None]
 """The kind of a visible artifact of the conversation; None where there is no such handle."""
@@ -64,6 +65,7 @@ def check_plan(
         BudgetError: More steps or expert calls than the turn may have.
         CapabilityError: Nothing in the profile can do a step.
         DependencyError: An input is made by a later step, or by the step itself.
+        InvocationError: A backend does not understand a step; other words may do.
         UnknownTargetError: An input or region does not exist, or a step doesn't say what it is about.
         WireSyntaxError: A step lacks its value.
         WrongMediaError: An input is of a kind that its role does not take, or there is nothing to work on.
@@ -110,14 +112,15 @@ def _check_capability(step: Invocation, experts: Mapping[Module, Expert], profil
             "it needs the full-size models of profile 'hub'"
         )
     if reason := backend.refuse(step):
-        raise CapabilityError(reason)
+        raise CapabilityError(reason) if isinstance(reason, Lacking) else InvocationError(reason)
 
 
 def _check_words(step: Invocation, where: str) -> None:
     pointed = step.regions or step.input(Role.MASK) or step.input(Role.REFERENCE)
     if step.operation in _NEED_TARGET and not step.target and (step.operation in _SPOKEN_ONLY or not pointed):
         raise UnknownTargetError(f"{where} doesn't say on what: name a target, or draw a region")
-    if step.operation in _NEED_VALUE and not step.value:
+    drawn_place = step.operation is Operation.MOVE and step.regions
+    if step.operation in _NEED_VALUE and not step.value and not drawn_place:
         raise WireSyntaxError(f"{where} needs a value after =>")
     if step.operation is Operation.UNDO and step.value and not (step.value.isdecimal() and int(step.value) > 0):
         raise WireSyntaxError(f"{where} takes the number of turns as its value, got {step.value!r}")

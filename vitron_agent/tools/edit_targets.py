@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from vitron_agent.artifacts import ImageArray
+from vitron_agent.artifacts import ArtifactRef, ImageArray
 from vitron_agent.errors import WrongMediaError
 from vitron_agent.messages import Finding, Operation, Region, Role
 from vitron_agent.tools.base import Job, MaskArray, Progress
-from vitron_agent.tools.edit_words import Beside, Placement, bare, is_here, read_placement
+from vitron_agent.tools.edit_words import Beside, Placement, bare, is_here, means_behind, read_placement
 from vitron_agent.tools.image_segmentation import NotFound, Prompt, SegmentationBackend
 from vitron_agent.tools.regions import rasterise, rasterise_all
 
@@ -20,7 +20,6 @@ _WHOLE_PICTURE = frozenset({Operation.STYLE, Operation.ADJUST})
 _PLACING = frozenset({Operation.MOVE, Operation.ADD})
 _FROM_SOURCE = frozenset({Operation.ADD, Operation.REPLACE})
 _SUBJECT = frozenset({"subject", "main subject", "foreground", "main object", "main thing"})
-_BEHIND = frozenset({"background", "backdrop", "rest", "surroundings", "everything else", "everything behind"})
 _FILLED_BOX = (0.1, 0.95)
 """What is removed with a drawn box is the thing in it, if that fills a share of the box between these; else the box."""
 
@@ -57,12 +56,14 @@ class EditTargets:
         given = self._given_mask(Role.BASE)
         if given is not None:
             return given
-        regions = () if self._draws_place else self._regions(Role.BASE)
+        regions, _ = self._drawn
         target = self._job.invocation.target
-        reference = Role.REFERENCE in self._job.inputs
+        if self._operation is Operation.BACKGROUND and means_behind(target):
+            target = ""
+        reference = self._job.inputs.get(Role.REFERENCE)
         if self._operation in _WHOLE_PICTURE and not (target or regions or reference):
             return None
-        return self._select(Role.BASE, target, regions)
+        return self._select(Role.BASE, target, regions, reference)
 
     def source_mask(self) -> MaskArray | None:
         """The thing in the source that is added, or comes in another's place."""
@@ -97,19 +98,24 @@ class EditTargets:
         """The pixels that were drawn, or given as a mask, to say where."""
         if self._operation is Operation.ADD and (given := self._given_mask(Role.BASE)) is not None:
             return given
-        regions = self._regions(Role.BASE)
-        if not (self._draws_place and regions):
+        _, regions = self._drawn
+        if not regions:
             return None
         height, width = self._job.image().shape[:2]
         return rasterise_all(regions, width, height, self._job.store.mask)
 
     @property
-    def _draws_place(self) -> bool:
-        """Whether a drawing on the base means a place: for ``add``, and for a ``move`` that says what but not where."""
-        invocation = self._job.invocation
-        if self._operation is Operation.MOVE:
-            return is_here(invocation.value) and bool(invocation.target or self._job.mask is not None)
-        return self._operation is Operation.ADD
+    def _drawn(self) -> tuple[tuple[Region, ...], tuple[Region, ...]]:
+        """The drawings on the base that mean the thing, and those that mean a place.
+
+        A place are all of an ``add``, and the last of a ``move`` whose words leave open where to.
+        """
+        regions = self._regions(Role.BASE)
+        if self._operation is Operation.ADD:
+            return (), regions
+        if self._operation is Operation.MOVE and is_here(self._job.invocation.value):
+            return regions[:-1], regions[-1:]
+        return regions, ()
 
     def _regions(self, role: Role) -> tuple[Region, ...]:
         """The drawings on an input; those whose picture isn't named are on the base."""
@@ -152,29 +158,31 @@ class EditTargets:
         opaque: MaskArray = source[..., 3] > np.iinfo(source.dtype).max // 2
         return None if opaque.all() or not opaque.any() else opaque
 
-    def _select(self, role: Role, phrase: str, regions: tuple[Region, ...]) -> MaskArray:
+    def _select(
+        self, role: Role, phrase: str, regions: tuple[Region, ...], reference: ArtifactRef | None = None
+    ) -> MaskArray:
         image = self._job.image(role)
         height, width = image.shape[:2]
-        words = bare(phrase).lower()
-        if not regions and words in _BEHIND:
-            return self._around_subject(role, image)
-        phrase = "" if words in _SUBJECT else phrase
+        if not regions and means_behind(phrase):
+            return self._around_subject(role, image, reference)
+        phrase = "" if bare(phrase).lower() in _SUBJECT else phrase
         exact = [region for region in regions if region.kind in _AS_DRAWN]
         loose = tuple(region for region in regions if region.kind not in _AS_DRAWN)
         selected = rasterise_all(exact, width, height, self._job.store.mask)
         if loose or not exact:
-            selected |= self._segment(role, image, phrase, loose)
+            selected |= self._segment(role, image, phrase, loose, reference)
         return selected
 
-    def _around_subject(self, role: Role, image: ImageArray) -> MaskArray:
-        behind = ~self._segment(role, image, "", ())
+    def _around_subject(self, role: Role, image: ImageArray, reference: ArtifactRef | None) -> MaskArray:
+        behind = ~self._segment(role, image, "", (), reference)
         if not behind.any():
             raise NothingFoundError(("The subject fills the whole picture; there is no background.",))
         return behind
 
-    def _segment(self, role: Role, image: ImageArray, phrase: str, regions: tuple[Region, ...]) -> MaskArray:
+    def _segment(
+        self, role: Role, image: ImageArray, phrase: str, regions: tuple[Region, ...], reference: ArtifactRef | None
+    ) -> MaskArray:
         self._job.report(Progress(f"finding the {phrase}" if phrase else "finding what is meant"))
-        reference = self._job.inputs.get(Role.REFERENCE) if role is Role.BASE else None
         prompt = Prompt(
             phrase=phrase,
             regions=regions,

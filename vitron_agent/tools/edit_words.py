@@ -65,6 +65,7 @@ _TRANSPARENT = frozenset({
     "remove", "removed", "transparent", "transparency", "none", "nothing", "delete", "cut out", "cutout", "alpha",
     "erase", "no background", "transparent background",
 })  # fmt: skip
+_BEHIND = frozenset({"background", "backdrop", "rest", "surroundings", "everything else", "everything behind"})
 _HORIZONTAL = {"left": -1, "leftward": -1, "leftwards": -1, "right": 1, "rightward": 1, "rightwards": 1}
 _VERTICAL = {
     "up": -1, "upward": -1, "upwards": -1, "higher": -1, "down": 1, "downward": 1, "downwards": 1, "lower": 1,
@@ -106,6 +107,11 @@ _AMOUNT_WORDS = (
 def means_transparent(value: str) -> bool:
     """Whether the value of ``background`` asks for none at all, that is, for a picture with an alpha."""
     return plain(value) in _TRANSPARENT
+
+
+def means_behind(target: str) -> bool:
+    """Whether a target names what lies behind and around the subject, and not a thing."""
+    return plain(bare(target)) in _BEHIND
 
 
 def plain(words: str) -> str:

@@ -81,12 +81,20 @@ def test_an_unknown_style_is_refused_with_the_known_ones():
 def test_a_move_must_say_where():
     assert "a direction with an amount" in refused(Operation.MOVE, "dog", "sideways")
     assert refused(Operation.MOVE, "dog", "here") is not None
-    assert refused(Operation.MOVE, "dog", "here", regions=(Region.box(0, 0, 0.5, 0.5),)) is None
+
+
+@pytest.mark.parametrize("value", ["", "here"])
+def test_a_move_to_a_drawing_must_say_what_too(value):
+    one, two = (Region.box(0, 0, 0.5, 0.5),), (Region.box(0, 0, 0.5, 0.5), Region.points([(0.9, 0.9)]))
+    assert refused(Operation.MOVE, "dog", value, regions=one) is None
+    assert refused(Operation.MOVE, "", value, regions=two) is None
+    assert "draw first the thing" in refused(Operation.MOVE, "", value, regions=one)
 
 
 def test_an_added_thing_must_have_a_known_place():
     assert "between two chairs" in refused(Operation.ADD, "dog", "between two chairs", source=True)
 
 
-def test_removing_the_background_is_another_operation():
-    assert "background => remove" in refused(Operation.REMOVE, "the background")
+@pytest.mark.parametrize("words", ["the background", "everything else", "the rest", "Surroundings"])
+def test_removing_the_background_is_another_operation(words):
+    assert "background => remove" in refused(Operation.REMOVE, words)

@@ -7,7 +7,7 @@ from vitron_agent.tools.backends.embedded.editing.adjust import read_adjustment
 from vitron_agent.tools.backends.embedded.editing.background import read_background
 from vitron_agent.tools.backends.embedded.editing.colors import nearest_names, read_color
 from vitron_agent.tools.backends.embedded.editing.style import STYLES, read_style
-from vitron_agent.tools.edit_words import bare, is_here, means_transparent, read_placement
+from vitron_agent.tools.edit_words import is_here, means_behind, means_transparent, read_placement
 
 _PLACES = "a direction with an amount (left 20%), a place (top right, center) or a thing in the picture (on the sofa)"
 
@@ -19,7 +19,7 @@ def refuse(invocation: Invocation) -> str | None:
 
 
 def _remove(invocation: Invocation) -> str | None:
-    if bare(invocation.target).lower() not in ("background", "backdrop"):
+    if not means_behind(invocation.target):
         return None
     return "to take the background away is not to remove a thing; it is background => remove"
 
@@ -43,9 +43,16 @@ def _add(invocation: Invocation) -> str | None:
 
 
 def _move(invocation: Invocation) -> str | None:
-    if is_here(invocation.value) and not invocation.regions:
+    if not is_here(invocation.value):
+        return _place(invocation, moving=True)
+    if not invocation.regions:
         return f"a move needs {_PLACES}, or a drawn region to go to"
-    return _place(invocation, moving=True)
+    named = invocation.target or invocation.input(Role.MASK) or invocation.input(Role.REFERENCE)
+    if named or len(invocation.regions) > 1:
+        return None
+    return (
+        "one drawing is not enough for a move that names no thing; name it, or draw first the thing and then its place"
+    )
 
 
 def _place(invocation: Invocation, *, moving: bool) -> str | None:
