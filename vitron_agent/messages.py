@@ -357,7 +357,8 @@ def needs_base(module: Module) -> bool:
 def output_kind(invocation: "Invocation") -> Kind | None:
     """The kind of an invocation's main output, which also names its handle; None for moves in the conversation."""
     if invocation.module is Module.IMAGE_SEGMENTATION:
-        return "partition" if invocation.target.lower() == "everything" else "mask"
+        marked = invocation.regions or invocation.input(Role.MASK)
+        return "partition" if invocation.target.lower() == "everything" and not marked else "mask"
     return _OUTPUT_KINDS.get(invocation.module)
 
 

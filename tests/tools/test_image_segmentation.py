@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
+from PIL import ImageCms
 from skimage import data
 
 from vitron_agent.artifacts import ArtifactStore
-from vitron_agent.messages import Input, Module, Operation, Region, Role, make_invocation
+from vitron_agent.errors import WrongMediaError
+from vitron_agent.messages import Input, Module, Operation, Region, Role, make_invocation, output_kind
 from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
 from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
 from vitron_agent.tools.backends.embedded.vision import Vision
 from vitron_agent.tools.base import Expert, Job
+from vitron_agent.tools.fakes import FakeSegmentation
 from vitron_agent.tools.image_segmentation import ImageSegmentationExpert, cut_out, prompt_of
+
+MASK = np.zeros((300, 451), np.bool_)
+MASK[50:100, 60:90] = True
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +30,9 @@ def job(
     value: str = "",
     regions: tuple[Region, ...] = (),
     mask: np.ndarray | None = None,
+    icc: bytes | None = None,
 ) -> Job:
-    refs = {Role.BASE: store.put_image(data.chelsea())}
+    refs = {Role.BASE: store.put_image(data.chelsea(), icc)}
     inputs = [Input(handle="image-1")]
     if mask is not None:
         refs[Role.MASK] = store.put_mask(mask)
@@ -52,6 +59,11 @@ def test_soft_adds_the_picture_with_the_matte_as_its_alpha(expert, store):
     assert cutout.value[..., 3][mask.value].mean() > 200
 
 
+def test_a_cutout_keeps_the_colour_profile(expert, store):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert expert.run(job(store, "cat", "soft", icc=profile)).outputs[1].icc == profile
+
+
 def test_everything_gives_a_partition_that_can_be_stored(expert, store):
     outcome = expert.run(job(store, "everything"))
     (produced,) = outcome.outputs
@@ -60,9 +72,15 @@ def test_everything_gives_a_partition_that_can_be_stored(expert, store):
     assert len(outcome.findings) == int(produced.value.max()) + 1
 
 
-def test_everything_within_a_drawing_is_what_was_drawn(expert, store):
-    outcome = expert.run(job(store, "everything", regions=(Region.points([(0.45, 0.55)]),)))
-    assert outcome.outputs[0].kind == "mask"
+@pytest.mark.parametrize("target", ["everything", "Everything"])
+@pytest.mark.parametrize("drawn", ["nothing", "points", "mask"])
+def test_what_everything_gives_is_what_the_plan_expects(expert, store, target, drawn):
+    regions = (Region.points([(0.45, 0.55)]),) if drawn == "points" else ()
+    mask = MASK if drawn == "mask" else None
+    asked = job(store, target, regions=regions, mask=mask)
+    assert expert.run(asked).outputs[0].kind == output_kind(asked.invocation)
+    assert FakeSegmentation().run(asked).outputs[0].kind == output_kind(asked.invocation)
+    assert output_kind(asked.invocation) == ("partition" if drawn == "nothing" else "mask")
 
 
 def test_not_found_has_no_outputs_but_says_why(expert, store):
@@ -72,12 +90,18 @@ def test_not_found_has_no_outputs_but_says_why(expert, store):
 
 
 def test_a_mask_input_counts_as_drawn(expert, store):
-    drawn = np.zeros((300, 451), np.bool_)
-    drawn[50:100, 60:90] = True
-    asked = job(store, mask=drawn)
+    asked = job(store, mask=MASK)
     prompt = prompt_of(asked)
     assert prompt.regions == (Region.mask(asked.inputs[Role.MASK].id),)
-    assert np.array_equal(expert.run(asked).outputs[0].value, drawn)
+    assert np.array_equal(expert.run(asked).outputs[0].value, MASK)
+
+
+@pytest.mark.parametrize("role", ["input", "region"])
+def test_a_mask_of_another_picture_is_refused(store, role):
+    small = np.ones((40, 60), np.bool_)
+    regions = (Region.mask(store.put_mask(small).id),) if role == "region" else ()
+    with pytest.raises(WrongMediaError, match="60 x 40, its picture 451 x 300"):
+        prompt_of(job(store, "cat", regions=regions, mask=small if role == "input" else None))
 
 
 def test_a_drawn_mask_is_read_from_the_store(store):

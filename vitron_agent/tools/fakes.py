@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.boxes import Boxes
 from vitron_agent.errors import ExpertError, TurnCancelled
-from vitron_agent.messages import OPERATIONS, Box, Finding, Invocation, Module, Operation, Plan, Region
+from vitron_agent.messages import OPERATIONS, Box, Finding, Invocation, Module, Operation, Plan, Region, output_kind
 from vitron_agent.planners.base import Planner, PlanRequest
 from vitron_agent.planners.scripted import ScriptedPlanner
 from vitron_agent.tools.base import Backend, Expert, Job, MaskArray, Outcome, Produced, Progress
@@ -115,7 +115,7 @@ class FakeSegmentation(FakeExpert):
 
     def _segment(self, job: Job) -> Outcome:
         mask = area_of(job, self._box)
-        if job.invocation.target == "everything":
+        if output_kind(job.invocation) == "partition":
             labels: NDArray[np.uint16] = mask.astype(np.uint16)
             return Outcome(outputs=(Produced("partition", "partition", labels),))
         outputs = [Produced("mask", "mask", mask)]

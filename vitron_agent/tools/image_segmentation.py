@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.artifacts import ImageArray
-from vitron_agent.messages import Finding, Module, Region, Role
+from vitron_agent.messages import Finding, Module, Region, Role, output_kind
 from vitron_agent.tools.base import Backend, Job, MaskArray, Outcome, Produced, Progress
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
+from vitron_agent.tools.regions import rasterise
 
 EVERYTHING = "everything"
-"""The target that asks for a partition of the whole picture."""
+"""The target that asks for a partition of the whole picture, or for all of what was drawn."""
 SOFT = "soft"
 """The value that asks for an alpha matte beside the mask."""
 
@@ -134,7 +135,7 @@ class ImageSegmentationExpert:
         """Gives a mask (and, for ``soft``, slot ``cutout``: the picture with the matte as alpha), or a partition."""
         image = job.image()
         image_id = job.inputs[Role.BASE].id
-        if job.invocation.target == EVERYTHING and not job.invocation.regions:
+        if output_kind(job.invocation) == "partition":
             parts = self.backend.partition(image, image_id=image_id, report=job.report, cancelled=job.cancelled)
             produced = Produced("partition", "partition", parts.labels)
             return Outcome(outputs=(produced,), findings=parts.findings, notes=parts.notes)
@@ -144,22 +145,26 @@ class ImageSegmentationExpert:
             return Outcome(status="not_found", notes=found.notes)
         outputs = [Produced("mask", "mask", found.mask)]
         if found.alpha is not None:
-            outputs.append(Produced("cutout", "image", cut_out(image, found.alpha)))
+            icc = job.store.icc(job.inputs[Role.BASE])
+            outputs.append(Produced("cutout", "image", cut_out(image, found.alpha), icc=icc))
         return Outcome(outputs=tuple(outputs), findings=found.findings, notes=found.notes)
 
 
 def prompt_of(job: Job) -> Prompt:
-    """Reads what a job asks to select; its mask input counts as one more drawn region."""
+    """Reads what a job asks to select; its mask input counts as one more drawn region.
+
+    Raises:
+        WrongMediaError: A mask is empty or not of the picture's size.
+    """
     invocation = job.invocation
     regions = invocation.regions
-    masks = {region.artifact: job.store.mask(region.artifact) for region in regions if region.artifact}
-    if job.mask is not None:
-        mask_id = job.inputs[Role.MASK].id
-        regions = (*regions, Region.mask(mask_id))
-        masks[mask_id] = job.mask
+    if Role.MASK in job.inputs:
+        regions = (*regions, Region.mask(job.inputs[Role.MASK].id))
+    height, width = job.image().shape[:2]
+    masks = {region.artifact: rasterise(region, width, height, job.store.mask) for region in regions if region.artifact}
     reference = job.inputs.get(Role.REFERENCE)
     return Prompt(
-        phrase="" if invocation.target == EVERYTHING else invocation.target,
+        phrase="" if invocation.target.lower() == EVERYTHING else invocation.target,
         regions=regions,
         region_masks=masks,
         soft=invocation.value == SOFT,
