@@ -25,6 +25,14 @@ from vitron_agent.ingest.download import download, is_public
 PNG = encoded(gradient(), "PNG")
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 ALLOWED = Limits(allow_http=True, allow_networks=LOOPBACK)
+NO_ADDRESSES = (
+    "https://[",
+    "https://[::1",
+    "http://photos.example:port/",
+    "//photos.example:port/",
+    "http://1.2.3.999/",
+    "x" * 70_000,
+)
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -55,6 +63,9 @@ class Pages(BaseHTTPRequestHandler):
 
     def do_to(self, target: str) -> None:
         self.reply(b"", 302, Location=target.replace("%2F", "/"))
+
+    def do_broken(self, number: str) -> None:
+        self.reply(b"", 302, Location=NO_ADDRESSES[int(number)])
 
     def do_loop(self, _: str) -> None:
         self.reply(b"", 307, Location=self.path)
@@ -224,6 +235,12 @@ def test_redirects_are_followed_through_the_same_checks(server: tuple[int, list[
             download(f"{base}/{path}", limits)
 
     assert sum(entry["path"] == "/loop" for entry in seen) == 6
+
+
+@pytest.mark.parametrize("number", range(len(NO_ADDRESSES)))
+def test_redirects_to_what_is_no_address_are_refused(server: tuple[int, list[dict[str, str]]], number: int) -> None:
+    with pytest.raises(MediaSourceError):
+        download(f"http://127.0.0.1:{server[0]}/broken/{number}", ALLOWED)
 
 
 def test_plain_http_needs_a_setting(server: tuple[int, list[dict[str, str]]]) -> None:

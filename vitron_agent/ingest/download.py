@@ -57,7 +57,7 @@ def download(
                 location = _redirect(response)
                 if location is None:
                     return _body(response, address, limits)
-            address = _checked_url(str(address.join(location)), limits)
+            address = _checked_url(location, limits, base=address)
     raise MediaSourceError(f"{_name(address)}: more than {limits.max_redirects} redirects (Limits(max_redirects=...))")
 
 
@@ -158,10 +158,10 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _checked_url(url: str, limits: Limits) -> httpx.URL:
+def _checked_url(url: str, limits: Limits, base: httpx.URL | None = None) -> httpx.URL:
     try:
-        address = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
+        address = base.join(url) if base else httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise MediaSourceError(f"{url[:200]}: it is not an address ({error})") from error
     schemes = ("https", "http") if limits.allow_http else ("https",)
     if address.scheme not in schemes:
