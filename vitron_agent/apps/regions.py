@@ -25,14 +25,17 @@ def parse_region(text: str) -> Region:
         raise UsageError(f"a region is written box:0.1,0.2,0.4,0.6 or points:, polygon:, scribble:, got {text!r}{hint}")
     parts = [part.strip() for part in numbers.split(",")]
     try:
-        values = [abs(float(part)) for part in parts]
+        values = [float(part) for part in parts]
     except ValueError:
         raise UsageError(f"a region holds numbers from 0 to 1 between commas, got {numbers!r}") from None
     if len(values) % 2:
         raise UsageError(f"a region needs an x and a y for each point, got {len(values)} numbers in {text!r}")
     points: list[Point] = list(zip(values[::2], values[1::2], strict=True))
+    labels = [not part.startswith("-") for part in parts[::2]]
+    if kind == "points":
+        points = [(abs(x), y) for x, y in points]
     try:
-        return _region(kind, points, [not part.startswith("-") for part in parts[::2]], source or None)
+        return _region(kind, points, labels, source or None)
     except ValueError as error:
         raise UsageError(f"{text!r} is no region: {error}") from error
 
