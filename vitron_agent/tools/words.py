@@ -14,10 +14,13 @@ from vitron_agent.tools.phrases.questions import Kind, Question, read_question
 
 _SURE, _LIKELY = 0.5, 0.35
 """Scores from which a finding is spoken of without and with a "probably"."""
+_UNKNOWN = "not a thing that I can look for"
+"""In the note of a search for a word that means nothing known; it says nothing about the picture."""
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLURALS = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "sheep": "sheep", "fish": "fish",
     "mouse": "mice", "goose": "geese", "ox": "oxen", "foot": "feet", "cattle": "cattle", "aircraft": "aircraft",
+    "lens": "lenses",
 }  # fmt: skip
 
 
@@ -221,11 +224,12 @@ class Words:
         found = self._sight.find(picture, question.thing)
         if not found.findings:
             return None
-        return (
-            f"I can't tell that from what I see. {self._exists(question, picture).removeprefix('Yes, ').capitalize()}"
-        )
+        return f"I can't tell that from what I see. {self._exists(question, picture).removeprefix('Yes, ')}"
 
     def _nothing(self, thing: str, found: Detections) -> str:
+        unknown = next((note for note in found.notes if _UNKNOWN in note), None)
+        if unknown is not None:
+            return f"{unknown[:1].upper()}{unknown[1:]}."
         notes = [note for note in found.notes if not note.startswith("no ")]
         return " ".join([f"I don't see any {thing} in the picture.", *map(_sentence, notes)])
 
@@ -254,6 +258,8 @@ def plural(noun: str) -> str:
     head, _, last = noun.rpartition(" ")
     if last in _PLURALS:
         many = _PLURALS[last]
+    elif last in _PLURALS.values() or (last.endswith("s") and last[-2:-1] not in "aiosu"):
+        many = last  # it is one: sunglasses, trunks
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         many = f"{last}es"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":
