@@ -3,12 +3,12 @@ import pytest
 from skimage import data
 
 from vitron_agent.artifacts import ArtifactStore
-from vitron_agent.messages import Input, Module, Operation, Role, make_invocation
+from vitron_agent.messages import Finding, Input, Module, Operation, Region, Role, make_invocation
 from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
 from vitron_agent.tools.backends.embedded.vision import Vision
 from vitron_agent.tools.base import Expert, Job
-from vitron_agent.tools.image_grounding import ImageGroundingExpert
+from vitron_agent.tools.image_grounding import Detections, ImageGroundingExpert
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +16,11 @@ def expert(tmp_path_factory: pytest.TempPathFactory) -> ImageGroundingExpert:
     return ImageGroundingExpert(EmbeddedGrounding(Vision(DenseEncoder(tmp_path_factory.mktemp("encoder")))))
 
 
-def job(store: ArtifactStore, target: str, **inputs: np.ndarray) -> Job:
+def job(store: ArtifactStore, target: str, regions: tuple[Region, ...] = (), **inputs: np.ndarray) -> Job:
     given = {"base": data.chelsea(), **inputs}
     refs = {Role(role): store.put_image(image) for role, image in given.items()}
     named = tuple(Input(role=role, handle=f"image-{number}") for number, role in enumerate(refs, 1))
-    invocation = make_invocation(Module.IMAGE_GROUNDING, Operation.DETECT, target=target, inputs=named)
+    invocation = make_invocation(Module.IMAGE_GROUNDING, Operation.DETECT, target=target, regions=regions, inputs=named)
     return Job(invocation, refs, store)
 
 
@@ -41,6 +41,45 @@ def test_not_found_has_no_outputs_but_says_why(expert, store):
     assert outcome.status == "not_found"
     assert outcome.outputs == ()
     assert "giraffe" in outcome.notes[0]
+
+
+LEFT, RIGHT = Finding(label="cat", score=0.9, box=(0, 0, 0.4, 1)), Finding(label="cat", score=0.8, box=(0.6, 0, 1, 1))
+
+
+class TwoCats:
+    """Finds one on the left and one on the right."""
+
+    name = "two"
+    version = "1"
+    operations = frozenset({Operation.DETECT})
+    consumes_signals = False
+
+    def refuse(self, invocation):
+        return None
+
+    def detect(self, image, phrase, **rest):
+        return Detections((LEFT, RIGHT))
+
+
+@pytest.mark.parametrize(
+    ("regions", "meant"),
+    [
+        ((), (LEFT, RIGHT)),
+        ((Region.points([(0.2, 0.5)]),), (LEFT,)),
+        ((Region.box(0.5, 0, 1, 1),), (RIGHT,)),
+        ((Region.points([(0.2, 0.5)]), Region.box(0.5, 0, 1, 1)), (LEFT, RIGHT)),
+    ],
+)
+def test_a_drawing_says_which_are_meant(store, regions, meant):
+    outcome = ImageGroundingExpert(TwoCats()).run(job(store, "cat", regions))
+    assert outcome.findings == meant
+    assert len(outcome.outputs[0].value.xyxy) == len(meant)
+
+
+def test_what_is_only_beside_the_drawing_is_not_found(store):
+    outcome = ImageGroundingExpert(TwoCats()).run(job(store, "cat", (Region.points([(0.5, 0.5)]),)))
+    assert (outcome.status, outcome.outputs) == ("not_found", ())
+    assert "not where you drew" in outcome.notes[0]
 
 
 def test_a_reference_picture_is_enough(expert, store):

@@ -4,8 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitron_agent.errors import UnknownTargetError, WrongMediaError
-from vitron_agent.messages import Region
-from vitron_agent.tools.regions import mask_box, normalised, padded, pixel_box, rasterise, rasterise_all, split_points
+from vitron_agent.messages import Finding, Region
+from vitron_agent.tools.regions import (
+    drawn_ones,
+    mask_box,
+    normalised,
+    padded,
+    pixel_box,
+    rasterise,
+    rasterise_all,
+    split_points,
+)
 
 unit = st.floats(0, 1, allow_nan=False)
 points = st.tuples(unit, unit)
@@ -90,3 +99,28 @@ def test_a_union_holds_all_its_regions():
     assert mask.sum(axis=0).tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 2, 2]
     assert mask_box(np.zeros((3, 3), np.bool_)) is None
     assert padded((2, 2, 4, 4), 3, 5, 6) == (0, 0, 5, 6)
+
+
+@given(data=st.data())
+def test_a_finding_is_meant_by_what_is_drawn_in_it_or_around_it_but_not_beside_it(data):
+    left, top = data.draw(st.floats(0, 0.4)), data.draw(st.floats(0, 0.4))
+    finding = Finding(label="dog", score=1.0, box=(left, top, left + 0.2, top + 0.2))
+    click = Region.points([(left + 0.1, top + 0.1)])
+    around = Region.box(0, 0, left + 0.25, top + 0.25)
+    beside = Region.box(0.7, 0.7, 1, 1)
+    for region, meant in ((click, (finding,)), (around, (finding,)), (beside, ())):
+        assert drawn_ones([finding], [rasterise(region, 120, 90)]) == meant
+
+
+def test_each_drawing_points_at_its_own_findings_and_clicks_beside_at_none():
+    left, right = (Finding(label="dog", score=1.0, box=box) for box in ((0, 0, 0.4, 1), (0.6, 0, 1, 1)))
+    click, around = Region.points([(0.2, 0.5)]), Region.box(0.5, 0, 1, 1)
+    beside = Region.points([(0.2, 0.5)], labels=[False])
+    for regions, meant in (
+        ([], (left, right)),
+        ([click], (left,)),
+        ([click, around], (left, right)),
+        ([around, beside], (right,)),
+        ([beside], (left, right)),
+    ):
+        assert drawn_ones([left, right], [rasterise(region, 120, 90) for region in regions]) == meant

@@ -10,6 +10,7 @@ from vitron_agent.artifacts import ImageArray
 from vitron_agent.boxes import Boxes
 from vitron_agent.messages import Finding, Module, Role
 from vitron_agent.tools.base import Backend, Job, Outcome, Produced, Progress
+from vitron_agent.tools.regions import drawn_ones, rasterise
 
 
 def ignore_progress(progress: Progress) -> None:
@@ -77,7 +78,12 @@ class ImageGroundingExpert:
         self.backend = backend
 
     def run(self, job: Job) -> Outcome:
-        """Gives one boxes artifact with all instances, or ``not_found``."""
+        """Gives one boxes artifact with all instances (those that were drawn, if any were), or ``not_found``.
+
+        Raises:
+            WrongMediaError: A drawn mask is not of the picture's size.
+            TurnCancelled: The turn was cancelled while it ran.
+        """
         reference = job.inputs.get(Role.REFERENCE)
         found = self.backend.detect(
             job.image(),
@@ -90,9 +96,14 @@ class ImageGroundingExpert:
         )
         if not found.findings:
             return Outcome(status="not_found", notes=found.notes)
+        height, width = job.image().shape[:2]
+        drawings = [rasterise(region, width, height, job.store.mask) for region in job.invocation.regions]
+        findings = drawn_ones(found.findings, drawings)
+        if not findings:
+            return Outcome(status="not_found", notes=(*found.notes, "there is one, but not where you drew"))
         boxes = Boxes(
-            np.array([finding.box for finding in found.findings], dtype=np.float64),
-            tuple(finding.label for finding in found.findings),
-            tuple(finding.score for finding in found.findings),
+            np.array([finding.box for finding in findings], dtype=np.float64),
+            tuple(finding.label for finding in findings),
+            tuple(finding.score for finding in findings),
         )
-        return Outcome(outputs=(Produced("boxes", "boxes", boxes),), findings=found.findings, notes=found.notes)
+        return Outcome(outputs=(Produced("boxes", "boxes", boxes),), findings=findings, notes=found.notes)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.errors import UnknownTargetError, WrongMediaError
-from vitron_agent.messages import Box, Point, Region
+from vitron_agent.messages import Box, Finding, Point, Region
 from vitron_agent.tools.base import MaskArray
 
 PixelBox: TypeAlias = tuple[int, int, int, int]
@@ -22,6 +22,8 @@ MaskLoader: TypeAlias = Callable[[str], MaskArray]
 
 CLICK_RADIUS = 0.008
 """A click is a disc of this radius, as a fraction of the larger side."""
+_MEANT = 0.4
+"""A found thing is the drawn one if it lies in the drawing (or the drawing in it) by this share."""
 _SHIFT = 6
 _SUBPIXEL = 1 << _SHIFT
 
@@ -69,6 +71,17 @@ def rasterise_all(regions: Iterable[Region], width: int, height: int, load_mask:
     return union
 
 
+def drawn_ones(findings: Iterable[Finding], drawings: Iterable[MaskArray]) -> tuple[Finding, ...]:
+    """The findings that some drawing points at; all of them where nothing was drawn, or only clicks beside the thing.
+
+    Args:
+        findings: With their boxes.
+        drawings: (H, W) each, all of one size.
+    """
+    drawn = [drawing for drawing in drawings if drawing.any()]
+    return tuple(item for item in findings if not drawn or any(_points_at(drawing, item) for drawing in drawn))
+
+
 def pixel_box(box: Box, width: int, height: int) -> PixelBox:
     """Every pixel that a normalised box touches; at least one in each direction."""
     x_left, y_top, x_right, y_bottom = box
@@ -108,6 +121,13 @@ def padded(box: PixelBox, margin: int, width: int, height: int) -> PixelBox:
     """A pixel box grown by ``margin`` on each side, within the picture."""
     x_left, y_top, x_right, y_bottom = box
     return max(0, x_left - margin), max(0, y_top - margin), min(width, x_right + margin), min(height, y_bottom + margin)
+
+
+def _points_at(drawing: MaskArray, finding: Finding) -> bool:
+    assert finding.box is not None
+    x_left, y_top, x_right, y_bottom = pixel_box(finding.box, drawing.shape[1], drawing.shape[0])
+    shared = np.count_nonzero(drawing[y_top:y_bottom, x_left:x_right])
+    return shared >= _MEANT * min((x_right - x_left) * (y_bottom - y_top), np.count_nonzero(drawing))
 
 
 def _loaded(region: Region, width: int, height: int, load_mask: MaskLoader | None) -> MaskArray:

@@ -9,7 +9,7 @@ from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Box, Finding, Invocation, Operation
 from vitron_agent.tools.backends.embedded.editing.matte import matte
 from vitron_agent.tools.backends.embedded.editing.pixels import around, crop_of, to_unit
-from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding, Search
+from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
 from vitron_agent.tools.backends.embedded.masks import Hints, cut_mask
 from vitron_agent.tools.backends.embedded.naming import Naming
 from vitron_agent.tools.backends.embedded.parts import name_parts, split_parts
@@ -25,12 +25,10 @@ from vitron_agent.tools.backends.embedded.vision import Places, View
 from vitron_agent.tools.base import MaskArray, Progress
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
 from vitron_agent.tools.image_segmentation import NotFound, Partition, Prompt, Segmentation
-from vitron_agent.tools.regions import mask_box, normalised
+from vitron_agent.tools.regions import drawn_ones, mask_box, normalised
 
 _BOX_SLACK = 0.08
 """How far a thing may reach over its found box, as a share of the box."""
-_MEANT = 0.4
-"""A found thing is the drawn one if it lies in the drawing (or the drawing in it) by this share."""
 _SOFT_EDGE = 0.04
 """How far a mask's edge may be off the true one when it is softened, as a share of the thing's size."""
 
@@ -121,25 +119,13 @@ class EmbeddedSegmentation:
             if not search.findings or search.places is None:
                 return NotFound(search.notes)
             return _hints(search.places, search.findings), search.findings, search.notes
-        meant = self._drawn_ones(view, prompt, search)
+        rows, columns = view.features.grid
+        drawings = [area_of([region], prompt, (4 * columns, 4 * rows)) for region in prompt.regions]
+        meant = drawn_ones(search.findings, drawings)
         if not meant or search.places is None:
             note = f"{prompt.phrase or 'the reference'}: not recognised there, so what was drawn was segmented"
             return region_hints(view, self._vision, prompt), (), (note,)
         return self._both(view, prompt, _hints(search.places, meant)), meant, search.notes
-
-    def _drawn_ones(self, view: View, prompt: Prompt, search: Search) -> tuple[Finding, ...]:
-        """The findings that the regions point at."""
-        rows, columns = view.features.grid
-        size = (4 * columns, 4 * rows)
-        drawn = area_of(prompt.regions, prompt, size)
-        meant = []
-        for finding in search.findings:
-            assert finding.box is not None
-            box = _box_area(finding.box, size, 0.0)
-            shared = (box & drawn).sum()
-            if shared >= _MEANT * min(box.sum(), drawn.sum()):
-                meant.append(finding)
-        return tuple(meant)
 
     def _both(self, view: View, prompt: Prompt, hints: Hints) -> Hints:
         """A phrase's hints within what was drawn."""
