@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from tests.ingest.samples import chunk, clip, encoded, gradient, png
 from vitron_agent.artifacts import ArtifactStore, Boxes
 from vitron_agent.errors import ArtifactError, MediaError, MediaFormatError, MediaLimitError, MediaSourceError
-from vitron_agent.ingest import Limits, ingest
+from vitron_agent.ingest import Limits, MediaKind, ingest
 
 PHOTO = gradient()
 PNG = encoded(PHOTO, "PNG")
@@ -157,12 +157,13 @@ def test_bytes_are_limited(store: ArtifactStore, tmp_path: Path) -> None:
             ingest(source, store=store, limits=Limits(max_bytes=50))
 
 
-def test_pages_are_refused(store: ArtifactStore) -> None:
+@pytest.mark.parametrize("kind", [None, "image", "video", "mask"])
+def test_pages_are_refused(store: ArtifactStore, kind: MediaKind | None) -> None:
     buffer = io.BytesIO()
     Image.fromarray(PHOTO).save(buffer, "TIFF", save_all=True, append_images=[Image.fromarray(PHOTO)])
 
     with pytest.raises(MediaFormatError, match="several pages"):
-        ingest(buffer.getvalue(), store=store)
+        ingest(buffer.getvalue(), store=store, kind=kind)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,22 @@ def test_the_kind_must_fit(store: ArtifactStore) -> None:
     ):
         with pytest.raises(MediaFormatError, match=f"kind {kind} is wanted"):
             ingest(source, store=store, kind=kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "hint"),
+    [
+        (gif_bomb(), "image", "videos=, -v"),
+        (clip(frames=2), "image", "videos=, -v"),
+        (PNG, "video", "images=, -i"),
+    ],
+    ids=["animation", "clip", "picture"],
+)
+def test_the_message_says_how_to_give_it_instead(
+    store: ArtifactStore, source: bytes, kind: MediaKind, hint: str
+) -> None:
+    with pytest.raises(MediaFormatError, match=hint):
+        ingest(source, store=store, kind=kind)
 
 
 def test_earlier_artifacts_must_exist_and_be_media(store: ArtifactStore) -> None:

@@ -26,6 +26,7 @@ MediaKind: TypeAlias = Literal["image", "video", "mask"]
 
 _DEFAULT_LIMITS = Limits()
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>//)?")
+_HOW = {"image": "; give it as a picture (images=, -i)", "video": "; give it as a clip (videos=, -v)"}
 _NEVER_PATHS = ("file", "data", "http", "https", "ftp")
 
 
@@ -138,6 +139,10 @@ class _Gate:
 
     def _image(self, image: Any, subject: str, encoded: bytes | None) -> ArtifactRef:
         if pictures.is_animated(image, subject):
+            if image.format == "TIFF":
+                raise MediaFormatError(
+                    f"{subject}: it holds several pages; save the one you mean as a picture of its own"
+                )
             self._want("video", subject)
             return videos.ingest_animation(image, subject, self._store, self._limits)
         return self._keep(pictures.canonical(image, subject, self._limits, encoded), subject)
@@ -151,7 +156,8 @@ class _Gate:
 
     def _want(self, found: MediaKind, subject: str) -> None:
         if self._kind not in (None, found):
-            raise MediaFormatError(f"{subject}: it is of kind {found}, but kind {self._kind} is wanted here")
+            hint = _HOW.get(found, "") if self._kind in _HOW else ""
+            raise MediaFormatError(f"{subject}: it is of kind {found}, but kind {self._kind} is wanted here{hint}")
 
 
 def _scheme(source: str) -> str | None:

@@ -60,8 +60,6 @@ def ingest_animation(image: "ImageFile", subject: str, store: ArtifactStore, lim
 
     Transparent places become white. Frames that name no duration last a tenth of a second, as browsers have it.
     """
-    if image.format == "TIFF":
-        raise MediaFormatError(f"{subject}: it holds several pages; save the one you mean as a picture of its own")
     frames = _checked(_animation_frames(image, subject), subject, limits)
     duration = image.info.get("duration") or 100
     return store.put_clip(frames, 1000 / Fraction(max(duration, 1)))
