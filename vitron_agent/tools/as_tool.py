@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.graph.state import CompiledStateGraph
@@ -77,21 +77,18 @@ def expert_tool(
         raise UsageError(f"there is no expert for {module!r}; there are {', '.join(sorted(experts))}")
     own_thread = f"tool-{uuid.uuid4().hex[:12]}"
 
-    def start(config: RunnableConfig, fields: dict[str, Any]) -> tuple[dict[str, Any], RunnableConfig, str]:
-        call_id = f"call-{uuid.uuid4().hex[:12]}"
-        call = {"name": expert.module.value, "args": _plain(fields), "id": call_id}
+    def start(config: RunnableConfig, fields: dict[str, Any]) -> tuple[dict[str, Any], RunnableConfig]:
+        call = {"name": expert.module.value, "args": _plain(fields), "id": f"call-{uuid.uuid4().hex[:12]}"}
         words = " ".join(filter(None, [fields["operation"], fields.get("target"), fields.get("value")]))
         messages = [HumanMessage(words), AIMessage("", tool_calls=[call])]
         configurable = {**config.get("configurable", {}), "thread_id": _thread(config, own_thread)}
-        return {"messages": messages}, {**config, "configurable": configurable}, call_id
+        return {"messages": messages}, {**config, "configurable": configurable}
 
     def run(config: RunnableConfig, **fields: Any) -> Result:
-        given, inner, call_id = start(config, fields)
-        return _answer(graph.invoke(given, inner)["messages"], call_id)
+        return _answer(graph.invoke(*start(config, fields)))
 
     async def arun(config: RunnableConfig, **fields: Any) -> Result:
-        given, inner, call_id = start(config, fields)
-        return _answer((await graph.ainvoke(given, inner))["messages"], call_id)
+        return _answer(await graph.ainvoke(*start(config, fields)))
 
     summary = (INVOCATION_TYPES[expert.module].__doc__ or "").strip()
     return _tool(expert.module.value, summary, _arguments(expert), run, arun)
@@ -138,11 +135,15 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answer(messages: list[AnyMessage], call_id: str) -> Result:
-    """The ToolMessage that answers our call."""
-    answer = next(
-        message for message in messages if isinstance(message, ToolMessage) and message.tool_call_id == call_id
-    )
+def _answer(values: dict[str, Any]) -> Result:
+    """The ToolMessage of a run that made one call."""
+    if pending := values.get("__interrupt__"):
+        wishes = "; ".join(action["description"] for action in pending[0].value["action_requests"])
+        raise ToolException(
+            f"approval is pending, nothing has run: {wishes}. To give it, call this tool in a node of a graph that has "
+            "a checkpointer, and resume that graph with Command(resume={'decisions': [{'type': 'approve'}]})"
+        )
+    answer = next(message for message in values["messages"] if isinstance(message, ToolMessage))
     if answer.status == "error":
         raise ToolException(answer.text)
     return answer.text, answer.artifact
