@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,9 @@ from vitron_agent.tools.backends.embedded.editing.pixels import to_unit
         ("brightness more a bit", "brightness", 0.07),
         ("brightness more 400%", "brightness", 1.0),
         ("Crisper", "sharpness", 0.3),
+        ("colour temperature more", "warmth", 0.3),
+        ("color temperature less 10%", "warmth", -0.1),
+        ("colours more vivid", "saturation", 0.3),
     ],
 )
 def test_words(words, quantity, amount):
@@ -33,6 +38,14 @@ def test_words(words, quantity, amount):
 @pytest.mark.parametrize("words", ["", "more", "beautiful", "brightness 20px", "rotate 30%"])
 def test_other_words(words):
     assert read_adjustment(words) is None
+
+
+ONE_EACH = ["brightness more", "contrast less 30%", "warmer", "saturation +20%", "sharpness less"]
+
+
+@pytest.mark.parametrize(("first", "second"), permutations(ONE_EACH, 2))
+def test_two_quantities_are_not_one_adjustment(first, second):
+    assert read_adjustment(f"{first}, {second}") is None
 
 
 @pytest.fixture(scope="module")

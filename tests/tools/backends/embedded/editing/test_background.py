@@ -13,6 +13,7 @@ from vitron_agent.tools.backends.embedded.editing.background import (
     read_background,
     transparent,
 )
+from vitron_agent.tools.backends.embedded.editing.colors import read_color
 from vitron_agent.tools.backends.embedded.editing.pixels import to_unit
 from vitron_agent.tools.edit_words import Amount
 from vitron_agent.tools.image_grounding import never_cancelled
@@ -33,9 +34,28 @@ def subject(picture):
     return cut_subject(picture, MASK, 3, never_cancelled)
 
 
-@pytest.mark.parametrize("words", ["blur", "blurred", "Blur the background", "out of focus", "bokeh", "blur a lot"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "blur",
+        "blurred",
+        "Blur the background",
+        "out of focus",
+        "bokeh",
+        "blur a lot",
+        "soft",
+        "a nice soft blur",
+        "12% blur",
+    ],
+)
 def test_words_for_blur(words):
     assert isinstance(read_background(words), Blur)
+
+
+@pytest.mark.parametrize("color", ["pink", "white", "sage green"])
+def test_a_soft_colour_is_a_colour(color):
+    soft = read_color(f"soft {color}")
+    assert read_background(f"soft {color}") == Fill(soft, soft)
 
 
 def test_how_much_blur():
@@ -63,7 +83,9 @@ def test_a_gradient_of_one_colour_pales():
     assert fill.bottom != fill.top
 
 
-@pytest.mark.parametrize("words", ["beach", "taj mahal", "", "gradient", "sunset to night gradient"])
+@pytest.mark.parametrize(
+    "words", ["beach", "taj mahal", "", "gradient", "sunset to night gradient", "blurred forest", "bokeh city lights"]
+)
 def test_scenes_are_not_known(words):
     assert read_background(words) is None
 

@@ -17,7 +17,7 @@ _USUAL = 0.3
 _QUANTITIES: dict[Quantity, str] = {
     "brightness": r"bright\w*|dark\w*|light\w*|exposure|dim\w*",
     "contrast": r"contrast\w*|punch\w*|flat\w*",
-    "saturation": r"saturat\w*|desaturat\w*|vivid\w*|vibran\w*|color\w*|colour\w*|dull\w*|muted",
+    "saturation": r"saturat\w*|desaturat\w*|vivid\w*|vibran\w*|colou?r\w*(?! temp)|dull\w*|muted",
     "warmth": r"warm\w*|cool\w*|cold\w*|temperature",
     "sharpness": r"sharp\w*|crisp\w*|soft\w*|clar\w*|blur\w*",
 }
@@ -38,17 +38,17 @@ class Adjustment:
 
 
 def read_adjustment(value: str) -> Adjustment | None:
-    """Reads ``brightness more``, ``contrast less 30%``, ``warmer``, ``sharpness +20%``; None where it is none."""
+    """Reads ``brightness more``, ``contrast less 30%``, ``warmer``, ``sharpness +20%``; None where it is not one."""
     words = plain(value)
     amount, rest = take_amount(words)
-    quantity = next((name for name, word in _QUANTITIES.items() if re.search(rf"\b(?:{word})\b", rest)), None)
-    if quantity is None or (amount is not None and amount.unit == "px"):
+    named = [name for name, word in _QUANTITIES.items() if re.search(rf"\b(?:{word})\b", rest)]
+    if len(named) != 1 or (amount is not None and amount.unit == "px"):
         return None
     down = _LESS.search(words) is not None
     if _OPPOSITE.search(rest) and _LESS_OF.search(rest):
         down = False  # "less dull"
     size = float(np.clip(_USUAL if amount is None else amount.number, 0, 1))
-    return Adjustment(quantity, -size if down else size)
+    return Adjustment(named[0], -size if down else size)
 
 
 def adjust(image: UnitArray, adjustment: Adjustment, scale: float) -> UnitArray:

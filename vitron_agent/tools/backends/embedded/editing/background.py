@@ -15,7 +15,13 @@ from vitron_agent.tools.edit_words import Amount, plain, take_amount
 
 _BLUR = 0.022
 """Radius of the blur where none is said, as a fraction of the picture's larger side."""
-_BLUR_WORDS = ("blur", "blurred", "blurry", "bokeh", "out of focus", "defocus", "defocused", "unsharp", "soft", "fuzzy")
+_BLUR_WORDS = re.compile(r"\b(?:blur\w*|bokeh|out of focus|defocus\w*|unsharp|soft\w*|fuzzy)\b")
+_HOW_BLURRED = frozenset({
+    "a", "an", "the", "it", "of", "with", "and", "very", "more", "less", "quite", "really", "strong", "heavy",
+    "heavily", "light", "lightly", "gentle", "gently", "nice", "nicely", "smooth", "creamy", "gaussian", "lens",
+    "effect", "focus",
+})  # fmt: skip
+"""What may be said beside; any other word names what is to be seen there instead."""
 _WORKING_RADIUS = 12
 """Blurs of a larger radius are made on a smaller picture, where they have this one."""
 _LIGHTS = 2.6
@@ -41,7 +47,8 @@ def read_background(value: str) -> Blur | Fill | None:
     """Reads what to put behind the subject; None where the words name a scene, or nothing that is known."""
     words = re.sub(r"\bbackground\b", "", plain(value)).strip()
     amount, rest = take_amount(words)
-    if any(re.search(rf"\b{word}\b", rest) for word in _BLUR_WORDS):
+    unblurred = _BLUR_WORDS.sub("", rest)
+    if unblurred != rest and _HOW_BLURRED.issuperset(re.findall(r"\w+", unblurred)):
         return Blur(_radius(amount))
     if "gradient" in words or "fade" in words:
         return _read_gradient(words)
