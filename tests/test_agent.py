@@ -179,10 +179,11 @@ def test_paths_outside_the_roots_are_refused(make_agent, tmp_path):
     (tmp_path / "in").mkdir()
     Image.fromarray(picture()).save(tmp_path / "in" / "a.png")
     Image.fromarray(picture()).save(tmp_path / "b.png")
-    agent = make_agent(steps(recolor()), roots=[tmp_path / "in"])
-    assert agent.chat("red", images=[tmp_path / "in" / "a.png"]).status == "done"
-    with pytest.raises(MediaSourceError, match="outside the folders"):
-        agent.chat("red", images=[tmp_path / "b.png"])
+    for roots in ([tmp_path / "in"], str(tmp_path / "in"), tmp_path / "in"):
+        agent = make_agent(steps(recolor()), roots=roots)
+        assert agent.chat("red", images=[tmp_path / "in" / "a.png"]).status == "done"
+        with pytest.raises(MediaSourceError, match="outside the folders"):
+            agent.chat("red", images=[tmp_path / "b.png"])
 
 
 def test_wrong_settings_name_what_is_wrong(tmp_path):
@@ -322,6 +323,19 @@ def test_closing_a_stream_stops_its_turn(make_agent):
             break
     assert agent.chat("hi", thread="demo").text == "Hello!"
     assert time.monotonic() - started < 10
+    assert agent.history("demo")[0].status == "stopped"
+
+
+def test_events_that_nobody_reads_any_more_do_not_block_the_conversation(make_agent):
+    agent = make_agent(steps(recolor()), Plan(text="Hello!"), behave=fakes.work_slowly(30))
+
+    async def look_away():
+        async for event in agent.astream("red", images=[picture()], thread="demo"):
+            if event.type == "progress":
+                return
+
+    asyncio.run(look_away())  # its loop is closed when the turn's last events come
+    assert agent.chat("hi", thread="demo").text == "Hello!"
     assert agent.history("demo")[0].status == "stopped"
 
 

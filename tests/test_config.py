@@ -38,6 +38,8 @@ def test_roots_are_separated_as_in_path(monkeypatch):
     monkeypatch.setenv("VITRON_ROOTS", os.pathsep.join(["/photos", "/clips"]))
     assert Settings.load().roots == (Path("/photos"), Path("/clips"))
     assert Settings.load(roots=["elsewhere"]).roots == (Path("elsewhere"),)
+    monkeypatch.setenv("VITRON_ROOTS", f"/photos{os.pathsep}")
+    assert Settings.load().roots == (Path("/photos"),)
 
 
 def test_cache_follows_xdg(monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """The visual agent as people use it."""
 
 import asyncio
+import contextlib
 import os
 import queue
 import uuid
@@ -19,9 +20,10 @@ from vitron_agent.background import BackgroundLoop
 from vitron_agent.config import Budget, Settings
 from vitron_agent.events import Event
 from vitron_agent.graphs.build import build
-from vitron_agent.graphs.planning import draft, plan_request
+from vitron_agent.graphs.planning import HISTORY, MEDIA, draft, plan_request
 from vitron_agent.graphs.services import Approval, Services
 from vitron_agent.graphs.workers import Stop
+from vitron_agent.memory.ledger import PICTURES_AND_CLIPS
 from vitron_agent.memory.repository import Repository
 from vitron_agent.memory.views import NamedArtifact, TurnView
 from vitron_agent.messages import Channels, Handle, Module, Plan, Region
@@ -71,7 +73,7 @@ class VitronAgent:
         channels: Channels | None = None,
         device: str | None = None,
         seed: int | None = None,
-        roots: Sequence[str | os.PathLike[str]] | None = None,
+        roots: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         *,
         settings: Settings | None = None,
     ) -> None:
@@ -84,7 +86,7 @@ class VitronAgent:
             "channels": channels,
             "device": device,
             "seed": seed,
-            "roots": None if roots is None else tuple(map(Path, roots)),
+            "roots": _folders(roots),
         }
         self.settings = Settings.load(**given) if settings is None else settings.replace(**given)
         chosen = profile if isinstance(profile, Profile) else load_profile(self.settings)
@@ -185,12 +187,12 @@ class VitronAgent:
         """What :meth:`chat` would do; nothing is executed and the conversation stays as it is.
 
         Raises:
-            UsageError: As for :meth:`chat`.
+            UsageError: The message doesn't fit, as for :meth:`chat`; an open turn is no obstacle here.
             InvocationError: The planner found no plan that can be run.
         """
         name = _thread_name(thread)
         taken, drawn = self._checked(text, images, videos, regions, name)
-        memory = self._repository.recall(name)
+        memory = self._repository.recall(name, num_turns=HISTORY, num_media=MEDIA)
         handles = named(taken, memory)
         new = tuple(
             NamedArtifact(handle=handles[position], ref=item, turn=0, invocation=None, slot="attached")
@@ -205,7 +207,8 @@ class VitronAgent:
         seen = memory.model_copy(
             update={"media": memory.media + new, "attached": attached, "next_numbers": tuple(numbers.items())}
         )
-        current = attached[-1] if attached else memory.current
+        meant = [handle for handle in attached if handle.rpartition("-")[0] in PICTURES_AND_CLIPS]
+        current = meant[-1] if meant else memory.current
         return draft(self._services, name, seen, plan_request(seen, text, regions=drawn, current=current))
 
     # -- turns and conversations ---------------------------------------------------------------------------------
@@ -379,7 +382,8 @@ class VitronAgent:
         stop = Stop()
 
         def put(event: Event | None) -> None:
-            loop.call_soon_threadsafe(events.put_nowait, event)
+            with contextlib.suppress(RuntimeError):  # the reader's loop was closed: nobody reads any more
+                loop.call_soon_threadsafe(events.put_nowait, event)
 
         future = self._loop.submit(start(put, stop))
         future.add_done_callback(lambda _: put(None))
@@ -389,6 +393,12 @@ class VitronAgent:
             future.result()
         finally:
             stop.set("its events were no longer read")
+
+
+def _folders(roots: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> tuple[Path, ...] | None:
+    if roots is None:
+        return None
+    return (Path(roots),) if isinstance(roots, str | os.PathLike) else tuple(map(Path, roots))
 
 
 def _thread_name(thread: str | None) -> str:

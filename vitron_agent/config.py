@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         budget: Of one turn.
         approval: When a plan waits for the user.
         channels: Which halves of the planner's message experts may read.
-        device: Where models run.
+        device: Where the planner's model runs; auto = on a CUDA GPU where there is one. Embedded experts use the CPU.
         seed: For everything random.
         parallel_experts: How many experts run at the same time.
         keep_checkpoints: Keep the checkpoints of finished turns, for time travel; they grow the database.
@@ -94,7 +94,8 @@ class Settings(BaseSettings):
     @field_validator("roots", mode="before")
     @classmethod
     def _split_roots(cls, value: object) -> object:
-        return value.split(os.pathsep) if isinstance(value, str) else value
+        # An empty part would be the working directory.
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
     @classmethod
     def load(cls, **overrides: object) -> Self:

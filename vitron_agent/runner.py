@@ -146,9 +146,9 @@ class Runner:
             raise
         except Exception as error:
             says = str(error) if isinstance(error, VitronError) else f"{type(error).__name__}: {error}"
+            await self._fail(running, says)
             if listener is not None:
                 listener(Event(type="error", text=says))
-            await self._fail(running, says)
             raise
         finally:
             turns.leave(running.thread, running.number)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.scenes import Region, detect, move, picture, recolor, remove, segment, steps
 from vitron_agent.config import Budget
-from vitron_agent.errors import ConfigError, WireSyntaxError
-from vitron_agent.messages import Module, Operation, Plan, Role
+from vitron_agent.errors import CapabilityError, ConfigError, WireSyntaxError
+from vitron_agent.messages import Module, Operation, Plan, Role, make_invocation
 from vitron_agent.tools import fakes
 
 
@@ -202,6 +202,28 @@ def test_a_planner_that_cannot_write_is_asked_again(make_agent):
     assert agent._services.planner.requests[1].rejections[0].error == "<Module> is not closed"
 
 
+def test_what_breaks_a_planner_is_told_and_the_conversation_goes_on(make_agent):
+    def lose_the_network(request):
+        raise TimeoutError("no answer")
+
+    agent = make_agent(lose_the_network, steps(recolor()))
+    reply = agent.chat("make it red", images=[picture()], thread="demo")
+    assert reply.status == "failed"
+    assert "the planner failed (TimeoutError: no answer); try again" in reply.text
+    assert agent.chat("make it red", thread="demo").status == "done"
+
+
+def test_planners_see_what_was_really_answered(make_agent):
+    class Looks:
+        def answer(self, text, picture):
+            return "I see two cats."
+
+    agent = make_agent(Plan(text="Let me look."), steps(recolor()), words=lambda: Looks())
+    agent.chat("what is this?", images=[picture()], thread="demo")
+    agent.chat("paint the left one", thread="demo")
+    assert agent._services.planner.requests[1].history[0].plan.text == "I see two cats."
+
+
 def test_what_the_profile_cannot_do_is_refused_before_anything_runs(make_agent):
     plan = steps(recolor(), remove())
     experts = [fakes.FakeExpert(Module.IMAGE_EDITING, fakes.paint, operations=[Operation.RECOLOR])]
@@ -220,6 +242,27 @@ def test_where_the_profile_lacks_something_nothing_else_is_done_instead(make_age
     assert reply.status == "failed"
     assert "cannot remove" in reply.text
     assert editors(agent) == []
+
+
+def test_where_the_profile_lacks_something_words_do_not_hide_it(make_agent):
+    experts = [fakes.FakeExpert(Module.IMAGE_EDITING, fakes.paint, operations=[Operation.RECOLOR])]
+    agent = make_agent(steps(remove()), Plan(text="Certainly!"), experts=experts)
+    reply = agent.chat("no lamp", images=[picture()])
+    assert reply.status == "failed"
+    assert "cannot remove" in reply.text
+    with pytest.raises(CapabilityError, match="cannot remove"):
+        make_agent(steps(remove()), steps(recolor()), experts=experts).plan("no lamp", images=[picture()])
+
+
+def test_what_a_backend_does_not_understand_may_be_said_otherwise(make_agent):
+    class Particular(fakes.FakeExpert):
+        def __init__(self):
+            super().__init__(Module.IMAGE_EDITING, fakes.paint)
+            self.backend.refuse = lambda step: "that is adjust" if step.operation is Operation.RECOLOR else None
+
+    adjust = make_invocation(Module.IMAGE_EDITING, Operation.ADJUST, value="warmth more")
+    agent = make_agent(steps(recolor(value="warmer")), steps(adjust), experts=[Particular()])
+    assert agent.chat("make it warmer", images=[picture()]).status == "done"
 
 
 def test_where_the_profile_lacks_something_the_rest_may_be_done(make_agent):

@@ -6,12 +6,14 @@ from vitron_agent.errors import (
     BudgetError,
     CapabilityError,
     DependencyError,
+    InvocationError,
     UnknownTargetError,
     WireSyntaxError,
     WrongMediaError,
 )
 from vitron_agent.graphs.validation import check_plan
 from vitron_agent.messages import Module, Operation, make_invocation
+from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.fakes import FakeExpert, fake_experts, paint
 from vitron_agent.tools.registry import by_module
 
@@ -100,9 +102,14 @@ def test_an_operation_that_the_backend_lacks_is_refused_before_anything_runs():
 
 
 def test_a_backend_that_refuses_says_why():
-    editor = FakeExpert(Module.IMAGE_EDITING, paint, refusal="needs a generator: use profile 'hub'")
-    with pytest.raises(CapabilityError, match="needs a generator"):
-        check(recolor(base="image-1"), experts=by_module([editor]))
+    for refusal, kind in (
+        (Lacking("needs a generator: use profile 'hub'"), CapabilityError),
+        ("'sparkly' is no colour that is known", InvocationError),
+    ):
+        editor = FakeExpert(Module.IMAGE_EDITING, paint, refusal=refusal)
+        with pytest.raises(InvocationError, match=r"a generator|no colour") as caught:
+            check(recolor(base="image-1"), experts=by_module([editor]))
+        assert type(caught.value) is kind
 
 
 def test_a_search_needs_somebody_who_looks():

@@ -116,21 +116,22 @@ def test_what_the_model_reads():
         Module.IMAGE_EDITING, Operation.REMOVE, target="dog", inputs=(Input(handle="image-1"),), output="image-2"
     )
     past = (
-        PastTurn(text="remove the dog", plan=Plan(invocations=(done,))),
+        PastTurn(text="remove the dog", plan=Plan(invocations=(done,)), reply="I could not find the dog."),
         PastTurn(text="hi", plan=Plan(text="Hello")),
     )
     rejection = Rejection(plan="<Module>", error="mask-9 does not exist")
     request = REQUEST.model_copy(update={"history": past, "rejections": (rejection,)})
     _, model = ask(AIMessage("ok"), request)
     (messages,) = model.asked
-    kinds = ["system", "human", "ai", "tool", "human", "ai", "human", "human"]
+    kinds = ["system", "human", "ai", "tool", "ai", "human", "ai", "human", "human"]
     assert [message.type for message in messages] == kinds
     assert messages[2].tool_calls[0]["args"] == {
         "operation": "remove", "target": "dog", "base": "image-1", "output": "image-2",
     }  # fmt: skip
     assert isinstance(messages[3], ToolMessage)
     assert messages[3].tool_call_id == messages[2].tool_calls[0]["id"]
-    assert isinstance(messages[6], HumanMessage)
+    assert messages[4].text == "I could not find the dog."
+    assert isinstance(messages[7], HumanMessage)
     for fact in (
         "image-1 (image)",
         "New with this message: image-2",
@@ -138,9 +139,9 @@ def test_what_the_model_reads():
         "region-1, a box, on image-2",
         "mask-1",
     ):
-        assert fact in messages[6].text
-    assert messages[6].text.endswith(REQUEST.text)
-    assert "mask-9 does not exist" in messages[7].text
+        assert fact in messages[7].text
+    assert messages[7].text.endswith(REQUEST.text)
+    assert "mask-9 does not exist" in messages[8].text
 
 
 def test_an_earlier_plan_reads_back_from_its_own_call():

@@ -1,17 +1,22 @@
 """From a request to a plan that can be run: what the planner sees, and what is made of its answer."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import CapabilityError, InvocationError, UnknownThreadError
 from vitron_agent.graphs.services import Services
 from vitron_agent.graphs.validation import check_plan
-from vitron_agent.memory.views import Recollection
-from vitron_agent.messages import Handle, Plan, Region
+from vitron_agent.memory.views import Recollection, TurnView
+from vitron_agent.messages import Handle, Module, Operation, Plan, Region
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
 from vitron_agent.wire import complete, write_plan
 
+HISTORY = 4
+"""Earlier turns that a planner gets to see."""
+MEDIA = 32
+"""Artifacts that a planner gets to see: the newest, the current one and those that came with the message."""
 MAX_TRIES = 3
 """A plan that cannot be run goes back to the planner twice."""
 
@@ -39,10 +44,16 @@ def plan_request(
         attached=memory.attached,
         current=current,
         regions=tuple(regions),
-        history=tuple(PastTurn(text=turn.text, plan=turn.plan or Plan(text=turn.reply)) for turn in memory.turns),
+        history=tuple(_past(turn) for turn in memory.turns),
         next_numbers=memory.next_numbers,
         rejections=tuple(rejections),
     )
+
+
+def _past(turn: TurnView) -> PastTurn:
+    """What was planned and what came of it; of a turn without steps what was really answered."""
+    called = turn.plan is not None and turn.plan.invocations
+    return PastTurn(text=turn.text, plan=turn.plan if called else Plan(text=turn.reply), reply=turn.reply)
 
 
 def completed(plan: Plan, request: PlanRequest) -> Plan:
@@ -70,16 +81,16 @@ def check(
     """Whether a completed plan can be run on what is known, after earlier tries at the same request.
 
     Raises:
-        CapabilityError: Also where an earlier try asked for what the profile lacks, and this one does something else.
-        InvocationError: As :func:`check_plan`.
+        InvocationError: As :func:`check_plan`; also where an earlier try asked for what the profile lacks, and this one
+            does nothing or something else.
     """
     budget = services.settings.budget
     kinds = {handle: ref.kind for handle, ref in known.items()}
     left = budget.calls - calls_made
     check_plan(plan, kinds.get, services.experts, budget, profile=services.profile, calls_left=left)
     for earlier in rejections:
-        if earlier.only and not {step.operation for step in plan.invocations} <= set(earlier.only):
-            raise CapabilityError(earlier.error)
+        if earlier.only and not (plan.invocations and Counter(_deeds(plan)) <= Counter(earlier.only)):
+            raise InvocationError(earlier.error)
 
 
 def find_named(
@@ -103,13 +114,29 @@ def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:
     """A plan and why it cannot be run, for the planner; None where what it wrote was no plan."""
     if plan is None:
         return Rejection(plan="", error=str(error))
-    only = tuple(step.operation for step in plan.invocations) if isinstance(error, CapabilityError) else ()
-    return Rejection(plan=write_plan(plan), error=str(error), only=only)
+    return Rejection(
+        plan=write_plan(plan), error=str(error), only=_deeds(plan) if isinstance(error, CapabilityError) else ()
+    )
+
+
+def left_out(plan: Plan, rejections: Sequence[Rejection]) -> str:
+    """Why a plan does less than was asked for; empty where it does not."""
+    wanted = (earlier for earlier in rejections if len(earlier.only) > len(plan.invocations))
+    return next((earlier.error for earlier in wanted), "")
+
+
+def is_last_try(tries: int, earlier: Sequence[Rejection], refused: Rejection) -> bool:
+    """Whether to ask no more: the planner had its chances, repeats itself, or cannot do without what is lacking."""
+    return tries == MAX_TRIES or refused in earlier or any(one.only for one in earlier)
 
 
 def problem_told(rejections: Sequence[Rejection]) -> str:
     """Which of the tries' problems the user is told: what the profile lacks, or else the last."""
     return next((earlier.error for earlier in rejections if earlier.only), rejections[-1].error)
+
+
+def _deeds(plan: Plan) -> tuple[tuple[Module, Operation], ...]:
+    return tuple((step.module, step.operation) for step in plan.invocations)
 
 
 def draft(
@@ -122,8 +149,10 @@ def draft(
     """A plan that can be run, or an answer; nothing is executed or kept. Blocking.
 
     Raises:
-        InvocationError: The planner found none in three tries; see :func:`problem_told`.
+        CapabilityError: The profile lacks what is asked for.
+        InvocationError: The planner found none in three tries; says what is wrong with the last.
     """
+    lacking: CapabilityError | None = None
     for tries in range(1, MAX_TRIES + 1):
         plan = None
         try:
@@ -131,8 +160,10 @@ def draft(
             check(services, plan, find_named(services, thread, plan, memory), request.rejections)
             return plan
         except InvocationError as error:
-            refused = (*request.rejections, rejection(plan, error))
-            if tries == MAX_TRIES:
-                raise type(error)(problem_told(refused)) from error
-            request = request.model_copy(update={"rejections": refused})
+            if lacking is None and isinstance(error, CapabilityError):
+                lacking = error
+            refused = rejection(plan, error)
+            if is_last_try(tries, request.rejections, refused):
+                raise lacking or error from None
+            request = request.model_copy(update={"rejections": (*request.rejections, refused)})
     raise AssertionError("unreachable")

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from vitron_agent.artifacts import Kind
-from vitron_agent.messages import Handle, Operation, Plan, Region
+from vitron_agent.messages import Handle, Module, Operation, Plan, Region
 
 
 class _Frozen(BaseModel):
@@ -23,10 +23,17 @@ class Medium(_Frozen):
 
 
 class PastTurn(_Frozen):
-    """An earlier turn that still stands (undone turns are gone): request and what came of it."""
+    """An earlier turn that still stands (undone turns are gone).
+
+    Attributes:
+        text: The request.
+        plan: Its steps, or the answer in words.
+        reply: What the user was told, which says what became of the steps.
+    """
 
     text: str
     plan: Plan
+    reply: str = ""
 
 
 class Rejection(_Frozen):
@@ -35,13 +42,13 @@ class Rejection(_Frozen):
     Attributes:
         plan: In its wire form; empty where what was written was no plan.
         error: What to do about it.
-        only: Where the profile lacks what the plan asks for: the plan's operations. Nobody asked for any other, so the
-            next plan makes do with these, or answers in words. Empty otherwise.
+        only: Where the profile lacks what the plan asks for: what the plan does. Nobody asked for anything else, so the
+            next plan leaves out what cannot be done, and adds nothing. Empty otherwise.
     """
 
     plan: str
     error: str
-    only: tuple[Operation, ...] = ()
+    only: tuple[tuple[Module, Operation], ...] = ()
 
 
 class PlanRequest(_Frozen):

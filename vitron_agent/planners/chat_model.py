@@ -24,7 +24,7 @@ from vitron_agent.messages import (
     Role,
     make_invocation,
 )  # fmt: skip
-from vitron_agent.planners.base import PlanRequest
+from vitron_agent.planners.base import PastTurn, PlanRequest
 from vitron_agent.wire import complete
 
 _RULES = """\
@@ -120,21 +120,23 @@ def _messages(request: PlanRequest) -> Iterator[BaseMessage]:
     yield SystemMessage(_RULES)
     for number, turn in enumerate(request.history):
         yield HumanMessage(turn.text)
-        yield from _said(turn.plan, f"turn-{number}")
+        yield from _said(turn, f"turn-{number}")
     yield HumanMessage(f"{_describe(request)}\n\n{request.text}")
     for rejection in request.rejections:
         yield HumanMessage(f"This plan cannot run:\n{rejection.plan}\n{rejection.error}\nPlan again.")
 
 
-def _said(plan: Plan, prefix: str) -> Iterator[BaseMessage]:
-    """An earlier plan as tool calls, each answered, as chat models want their history."""
+def _said(turn: PastTurn, prefix: str) -> Iterator[BaseMessage]:
+    """An earlier plan as tool calls, each answered, as chat models want their history; what came of it at the end."""
     calls = [
         ToolCall(name=step.module.value, args=_arguments(step), id=f"{prefix}-{position}")
-        for position, step in enumerate(plan.invocations)
+        for position, step in enumerate(turn.plan.invocations)
     ]
-    yield AIMessage(plan.text, tool_calls=calls)
-    for call, step in zip(calls, plan.invocations, strict=True):
-        yield ToolMessage(f"done: {step.output}" if step.output else "done", tool_call_id=call["id"])
+    yield AIMessage(turn.plan.text, tool_calls=calls)
+    for call in calls:
+        yield ToolMessage("ended; the reply says how", tool_call_id=call["id"])
+    if calls:
+        yield AIMessage(turn.reply)
 
 
 def _arguments(step: Invocation) -> dict[str, Any]:

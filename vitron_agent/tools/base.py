@@ -90,6 +90,10 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+class Lacking(str):
+    """A refusal because what is asked for needs what this backend does not have, such as a generator."""
+
+
 @runtime_checkable
 class Backend(Protocol):
     """One implementation of a module. Constructing it is cheap; weights load at first use."""
@@ -101,7 +105,10 @@ class Backend(Protocol):
     consumes_signals: bool
 
     def refuse(self, invocation: Invocation) -> str | None:
-        """Why this backend cannot do this very invocation, as a sentence that names the profile that can; or None.
+        """Why this backend cannot do this very invocation, as a sentence that says how to mend it; or None.
+
+        A :class:`Lacking` where no other words would help: it names the profile that can, and the planner may not do
+        something else instead.
 
         Called while the plan is validated, before anything runs; looks at the message only, never at pixels.
         """

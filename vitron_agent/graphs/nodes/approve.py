@@ -68,7 +68,9 @@ def approve_node(services: Services) -> Node:
             wish = f"the user says: {' '.join(said)}"
             if state["given"]:  # the caller's model planned; it plans again when it reads this
                 return Command(goto="reply", update={"failure": wish})
-            return Command(goto="plan", update={"rejections": (*state["rejections"], rejection(plan, wish))})
+            # A new wish: what the profile lacks for the old one no longer binds.
+            earlier = (one.model_copy(update={"only": ()}) for one in state["rejections"])
+            return Command(goto="plan", update={"rejections": (*earlier, rejection(plan, wish))})
         message = plan_to_message(plan, state["call_ids"], f"{state['thread']}/{state['turn']}.{state['attempt']}")
         recorded = await asyncio.to_thread(adopt, turn, state, plan, decisions)
         update["turn_results"] = recorded["turn_results"]

@@ -1,16 +1,17 @@
 """Asks the planner, or takes the plan that the caller's own model wrote as tool calls."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage
 
-from vitron_agent.errors import ExpertTimeout, InvocationError, TurnCancelled
+from vitron_agent.errors import ExpertTimeout, InvocationError, TurnCancelled, UsageError, VitronError
 from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import completed, find_named, plan_request, with_ids
+from vitron_agent.graphs.planning import HISTORY, MEDIA, completed, find_named, plan_request, with_ids
 from vitron_agent.graphs.schedule import without_finished
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
@@ -22,10 +23,7 @@ from vitron_agent.memory.views import Recollection
 from vitron_agent.messages import Plan
 from vitron_agent.planners.base import PlanRequest
 
-HISTORY = 4
-"""Earlier turns that a planner gets to see."""
-MEDIA = 32
-"""Artifacts that a planner gets to see: the newest, the current one and those that came with the message."""
+_log = logging.getLogger(__name__)
 
 
 def plan_node(services: Services) -> Node:
@@ -62,6 +60,13 @@ def plan_node(services: Services) -> Node:
             update["halt"] = str(error)
         except ExpertTimeout:
             update["halt"] = f"planning took longer than the turn may ({services.settings.budget.seconds:g} s)"
+        except UsageError as error:
+            update["failure"] = str(error)
+        except VitronError:
+            raise
+        except Exception as error:  # a provider's: its network, its key, its limits
+            _log.warning("the planner failed", exc_info=True)
+            update["failure"] = f"the planner failed ({type(error).__name__}: {error}); try again"
         return update | {"seconds": state["seconds"] + time.perf_counter() - started}
 
     return plan

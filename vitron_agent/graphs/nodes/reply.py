@@ -7,6 +7,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from vitron_agent.graphs.answer import answer_of
 from vitron_agent.graphs.nodes.ingest import OUR_NAME
+from vitron_agent.graphs.planning import left_out
 from vitron_agent.graphs.reply import render, status_of
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
@@ -21,7 +22,9 @@ def reply_node(services: Services) -> Node:
         shown, all_results = _shown(state), list(state["turn_results"].values())
         answer, stopped = await answer_of(services, state, turn)
         halt = state["halt"] or stopped
-        text = render(shown, answer=answer, lacking=_lacking(state), halt=halt, failure=state["failure"])
+        plan = state["plan"]
+        lacking = left_out(plan, state["rejections"]) if plan and not state["failure"] else ""
+        text = render(shown, answer=answer, lacking=lacking, halt=halt, failure=state["failure"])
         status = status_of(all_results, halt=halt, failure=state["failure"])
         await asyncio.to_thread(services.repository.finish_turn, turn.running, status, text)
         services.turns.leave(state["thread"], state["turn"])
@@ -41,16 +44,6 @@ def _shown(state: TurnState) -> list[InvocationResult]:
     in_order = {step.id: number for number, step in enumerate(plan.invocations)}
     kept = [result for result in results if result.invocation.id in current or result.status in _GOOD]
     return sorted(kept, key=lambda result: in_order.get(result.invocation.id, -1))
-
-
-def _lacking(state: TurnState) -> str:
-    """Why the plan in hand is less than what was asked for."""
-    plan = state["plan"]
-    if plan is None or not plan.invocations or state["failure"]:
-        return ""
-    done = sorted(step.operation for step in plan.invocations)
-    wanted = (earlier for earlier in state["rejections"] if earlier.only)
-    return next((earlier.error for earlier in wanted if sorted(earlier.only) != done), "")
 
 
 _GOOD = frozenset({"done", "not_found"})

@@ -9,7 +9,7 @@ from vitron_agent.errors import InvocationError
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import needs_approval
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import MAX_TRIES, check, problem_told, rejection
+from vitron_agent.graphs.planning import check, is_last_try, problem_told, rejection
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 
@@ -50,10 +50,10 @@ def validate_node(services: Services) -> Node:
 
 
 def _refuse(state: TurnState, problem: InvocationError) -> Goto:
-    """Back to the planner, unless it had its chances or only repeats itself."""
+    """Back to the planner, unless that is no use."""
     refused = rejection(state["plan"], problem)
     refusals, rejections = state["refusals"] + 1, (*state["rejections"], refused)
     update: dict[str, Any] = {"refusals": refusals, "rejections": rejections}
-    if refusals == MAX_TRIES or refused in state["rejections"] or state["given"]:
+    if state["given"] or is_last_try(refusals, state["rejections"], refused):
         return Command(goto="reply", update={**update, "failure": problem_told(rejections)})
     return Command(goto="plan", update=update)

@@ -7,6 +7,7 @@ from vitron_agent.tools.backends.embedded.editing.adjust import read_adjustment
 from vitron_agent.tools.backends.embedded.editing.background import read_background
 from vitron_agent.tools.backends.embedded.editing.colors import nearest_names, read_color
 from vitron_agent.tools.backends.embedded.editing.style import STYLES, read_style
+from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.edit_words import is_here, means_behind, means_transparent, read_placement
 
 _PLACES = "a direction with an amount (left 20%), a place (top right, center) or a thing in the picture (on the sofa)"
@@ -27,7 +28,7 @@ def _remove(invocation: Invocation) -> str | None:
 def _replace(invocation: Invocation) -> str | None:
     if invocation.input(Role.SOURCE):
         return None
-    return (
+    return Lacking(
         f"putting a new {invocation.value or 'thing'} in place of {_thing(invocation)} needs a generator (profile "
         "'hub'); give a second picture that shows it as input 'source', and it is taken from there"
     )
@@ -35,7 +36,7 @@ def _replace(invocation: Invocation) -> str | None:
 
 def _add(invocation: Invocation) -> str | None:
     if not invocation.input(Role.SOURCE):
-        return (
+        return Lacking(
             f"adding a new {invocation.target or 'thing'} needs a generator (profile 'hub'); give a second picture "
             "that shows it as input 'source', and it is taken from there"
         )
@@ -73,7 +74,7 @@ def _background(invocation: Invocation) -> str | None:
     if invocation.input(Role.SOURCE) or means_transparent(value) or (value and read_background(value)):
         return None
     wanted = f"a background of {value!r}" if value else "a background that isn't named"
-    return (
+    return Lacking(
         f"{wanted} needs a generator (profile 'hub'); here it may be blur, a colour, a gradient (blue to white "
         "gradient), remove (transparent), or another picture as input 'source'"
     )
@@ -82,7 +83,7 @@ def _background(invocation: Invocation) -> str | None:
 def _style(invocation: Invocation) -> str | None:
     if read_style(invocation.value):
         return None
-    return (
+    return Lacking(
         f"the style {invocation.value!r} needs a generator (profile 'hub'); here there are: {', '.join(sorted(STYLES))}"
     )
 
