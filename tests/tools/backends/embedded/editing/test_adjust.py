@@ -43,7 +43,7 @@ def test_other_words(words):
 ONE_EACH = ["brightness more", "contrast less 30%", "warmer", "saturation +20%", "sharpness less"]
 
 
-@pytest.mark.parametrize(("first", "second"), permutations(ONE_EACH, 2))
+@pytest.mark.parametrize(("first", "second"), list(permutations(ONE_EACH, 2)))
 def test_two_quantities_are_not_one_adjustment(first, second):
     assert read_adjustment(f"{first}, {second}") is None
 
