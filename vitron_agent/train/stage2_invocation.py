@@ -13,7 +13,6 @@ product, ``OUT/adapter``, is what ``VitronPlanner(adapter=...)`` loads.
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -24,7 +23,7 @@ from vitron_agent.errors import ConfigError
 from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
-from vitron_agent.train.data.invocations import Record, compose, read_records
+from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
 
 if TYPE_CHECKING:
     import torch
@@ -226,16 +225,6 @@ def load_base(folder: Path) -> "tuple[PreTrainedModel, PlannerTokenizer]":
     return model, PlannerTokenizer.from_file(folder / "tokenizer.json")
 
 
-def without(records: Iterable[Record], texts: set[str]) -> Iterator[Record]:
-    """Leaves out records whose request is, but for case and punctuation, one of ``texts``."""
-    held_out = {_bare(text) for text in texts}
-    return (record for record in records if _bare(record.request.text) not in held_out)
-
-
-def _bare(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -252,6 +241,8 @@ def main(arguments: list[str] | None = None) -> None:
         kind = float if name in ("dropout", "learning_rate", "epochs") else int
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="overrides the size's value")
     options = parser.parse_args(arguments)
+    if options.adapter and (options.rank or options.alpha):
+        parser.error("--adapter brings its own rank and scale; leave out --rank and --alpha")
     config = SIZES[options.size]()
     given = {field.name: getattr(options, field.name, None) for field in fields(Config)}
     config = Config(**{**{field.name: getattr(config, field.name) for field in fields(Config)},
@@ -262,7 +253,8 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stderr.write(
         f"{len(examples)} examples, {skipped} left out as longer than {config.max_tokens} tokens\n{config}\n"
     )
-    loss = train(config, examples, model, tokenizer, options.out, adapter=options.adapter)
+    name = options.base.name if options.base else BASE
+    loss = train(config, examples, model, tokenizer, options.out, base=name, adapter=options.adapter)
     sys.stderr.write(f"mean training loss {loss:.4f}; adapter in {options.out / 'adapter'}\n")
     for path in options.evaluate:
         evaluate(model, tokenizer, path, options.out)
@@ -286,7 +278,7 @@ def _records(files: Sequence[Path], seed: int, exclude: Sequence[Path]) -> Itera
     from vitron_agent.train.metrics.planner import read_rows
 
     records: Any = (record for path in files for record in read_records(path)) if files else compose(64, seed)
-    return without(records, {row.request.text for path in exclude for row in read_rows(path)})
+    return without(records, {bare(row.request.text) for path in exclude for row in read_rows(path)})
 
 
 def _pulled() -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vitron_agent.messages import Module, Operation, input_kinds, output_kind
-from vitron_agent.train.data.invocations import Record, compose, main, read_records, written
+from vitron_agent.train.data.invocations import Record, bare, compose, main, read_records, without, written
 from vitron_agent.train.data.text import sections
 from vitron_agent.wire import complete, write_plan
 
@@ -74,6 +74,20 @@ def test_written_requests_are_whole_and_come_back_with_slips() -> None:
     assert len(twice) == 2 * len(once) > 1000
     assert [record.output for record in twice] == [record.output for record in once] * 2
     assert all(record.plan() for record in once)
+
+
+def test_held_out_requests_are_left_out_whatever_their_case() -> None:
+    records = list(compose(10, seed=4))
+    kept = list(without(records, {bare(records[3].request.text.upper() + "!!")}))
+    assert records[3] not in kept
+    assert len(kept) < 10
+
+
+def test_held_out_requests_do_not_come_back_misspelt() -> None:
+    whole = list(written(3, seed=1))
+    rest = list(written(3, seed=1, held_out={bare(whole[0].request.text)}))
+    assert len(rest) <= len(whole) - 3
+    assert bare(whole[0].request.text) not in {bare(record.request.text) for record in rest}
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ takes any number of such files.
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -64,16 +65,32 @@ def compose(count: int, seed: int) -> Iterator[Record]:
             yield record
 
 
-def written(repeats: int, seed: int) -> Iterator[Record]:
-    """The hand-written records: once as they are, then with slips of the keyboard."""
+def written(repeats: int, seed: int, held_out: Container[str] = ()) -> Iterator[Record]:
+    """The hand-written records: once as they are, then with slips of the keyboard.
+
+    Args:
+        repeats: How many times.
+        seed: Of the slips.
+        held_out: Requests of an evaluation, as :func:`bare` gives them; left out with all their misspelt copies.
+    """
     rng = Random(seed)  # noqa: S311
     files = sorted((Path(__file__).parent / "written").glob("*.jsonl"))
-    rows = [row for path in files for row in read_rows(path)]
+    rows = [row for path in files for row in read_rows(path) if bare(row.request.text) not in held_out]
     for repeat in range(repeats):
         for row in rows:
             text = scuff(row.request.text, rng) if repeat else row.request.text
             request = row.request.model_copy(update={"text": text})
             yield Record(request=request, output=write_plan(row.plan()), source="written")
+
+
+def without(records: Iterable[Record], held_out: Container[str]) -> Iterator[Record]:
+    """Leaves out records whose request is, but for case and punctuation, held out (:func:`bare`)."""
+    return (record for record in records if bare(record.request.text) not in held_out)
+
+
+def bare(text: str) -> str:
+    """A request without case and punctuation, by which two are the same."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -102,17 +119,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=8, help="of the written records (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
     parser.add_argument(
+        "--exclude", type=Path, nargs="*", default=[], help="evaluation files whose requests stay unseen"
+    )
+    parser.add_argument(
         "--rewrite-with",
         metavar="MODEL",
-        help="a LangChain chat model that rewords each request, "
+        help="a LangChain chat model that rewords each composed request, "
         "such as openai:gpt-4o-mini or ollama:qwen3 (needs the package langchain and that provider's)",
     )
     options = parser.parse_args(arguments)
-    records: Iterator[Record] = chain(compose(options.count, options.seed), written(options.repeats, options.seed))
+    held_out = {bare(row.request.text) for path in options.exclude for row in read_rows(path)}
+    records = without(compose(options.count, options.seed), held_out)
     if options.rewrite_with:
         from vitron_agent.train.data.rewrite import load_model, reworded
 
         records = reworded(records, load_model(options.rewrite_with))
+    records = chain(records, written(options.repeats, options.seed, held_out))
     with options.out.open("w", encoding="utf-8") as out:
         for number, record in enumerate(records, start=1):
             out.write(json.dumps(record.model_dump(mode="json", exclude_unset=True), ensure_ascii=False) + "\n")

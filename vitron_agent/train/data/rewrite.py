@@ -1,6 +1,7 @@
 """Rewords composed requests with a chat model, as the paper did with GPT-4, and keeps only faithful rewordings."""
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,11 @@ def reworded(records: Iterator[Record], model: "BaseChatModel") -> Iterator[Reco
     for record in records:
         kept = sorted(kept_phrases(record))
         instruction = _INSTRUCTION.format(kept=", ".join(map(repr, kept)) or "none")
-        text = model.invoke([("system", instruction), ("human", record.request.text)]).text.strip()
+        try:
+            text = model.invoke([("system", instruction), ("human", record.request.text)]).text.strip()
+        except Exception as error:  # a provider's; hours of work shall not end with one call
+            sys.stderr.write(f"kept as it was: {record.request.text!r} ({type(error).__name__}: {error})\n")
+            text = ""
         if text and all(_words(phrase) <= _words(text) for phrase in kept):
             request = record.request.model_copy(update={"text": text})
             yield record.model_copy(update={"request": request, "source": "rewritten"})
