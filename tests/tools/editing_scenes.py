@@ -1,12 +1,16 @@
 """Pictures for tests of editing: a textured ground with a disc on it, and a segmenter that knows things by colour."""
 
 import numpy as np
+from PIL import ImageCms
 from scipy import ndimage
 
 from vitron_agent.messages import Finding, Operation
 from vitron_agent.tools.image_segmentation import NotFound, Prompt, Segmentation
 from vitron_agent.tools.regions import rasterise_all
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+EXCHANGED = SRGB.replace(b"rXYZ", b"#", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"#", b"gXYZ", 1)
+"""A colour profile: sRGB with red and green exchanged."""
 COLORS = {"red": (200, 30, 30), "green": (40, 170, 60), "blue": (30, 60, 200)}
 
 

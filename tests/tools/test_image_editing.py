@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import ImageCms
 
 from tests.ingest import samples
-from tests.tools.editing_scenes import ColorSegmentation, disc, ground, with_thing
+from tests.tools.editing_scenes import EXCHANGED, ColorSegmentation, disc, ground, with_thing
 from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.errors import ExpertError, TurnCancelled, VerificationError, WrongMediaError
 from vitron_agent.ingest import ingest
@@ -188,6 +188,16 @@ def test_an_icc_profile_goes_on(bench, store):
     job = bench.job(Operation.RECOLOR, "blue", base=base, mask=mask)
     job = Job(invocation=job.invocation, store=store, inputs=job.inputs | {Role.BASE: store.put_image(base, profile)})
     assert bench.expert.run(job).outputs[0].icc == profile
+
+
+def test_another_picture_keeps_its_colours_in_the_bases_profile(bench, store):
+    base, _ = scene()
+    source = with_thing(ground(60, 80, seed=3), disc(60, 80, 10, 10, 9), "green")
+    expected, _, _ = bench.run(Operation.BACKGROUND, base=base, source=source)
+    job = bench.job(Operation.BACKGROUND, base=base, source=source)
+    exchanged = store.put_image(np.ascontiguousarray(source[..., [1, 0, 2]]), EXCHANGED)
+    job = Job(invocation=job.invocation, store=store, inputs=job.inputs | {Role.SOURCE: exchanged})
+    assert np.abs(bench.ran(job)[0].astype(int) - expected).max() <= 3
 
 
 def test_the_target_is_found_by_its_words(bench):

@@ -16,6 +16,7 @@ from vitron_agent.tools.edit_words import Placement
 from vitron_agent.tools.guarantee import allowed_area, composite
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
 from vitron_agent.tools.image_segmentation import SegmentationBackend
+from vitron_agent.tools.profiles import in_profile
 from vitron_agent.tools.verify import AREA, IMAGE
 
 
@@ -30,7 +31,7 @@ class EditRequest:
         value: Its value, as said.
         mask: (H, W), what is edited; for ``background`` the subject that stays. None = the whole picture, and for
             ``add`` nothing.
-        source: (h, w, 3|4), where a thing or a background comes from.
+        source: (h, w, 3|4), where a thing or a background comes from, in the colour profile of ``image``.
         source_mask: (h, w), the thing in it.
         placement: Where something goes, read from the value; None = not said.
         anchor: (H, W), the thing in the base that ``placement`` speaks of.
@@ -113,7 +114,7 @@ class ImageEditingExpert:
                 target=job.invocation.target,
                 value=job.invocation.value,
                 mask=targets.mask(),
-                source=job.image(Role.SOURCE) if Role.SOURCE in job.inputs else None,
+                source=_source(job),
                 source_mask=targets.source_mask(),
                 placement=targets.placement,
                 anchor=targets.anchor(),
@@ -137,3 +138,11 @@ class ImageEditingExpert:
             return edit.placed
         mask = ~request.mask if request.operation is Operation.BACKGROUND else request.mask
         return allowed_area(mask, self.backend.feather_px(request), edit.placed)
+
+
+def _source(job: Job) -> ImageArray | None:
+    """The source in the base's colour profile."""
+    if Role.SOURCE not in job.inputs:
+        return None
+    profiles = (job.store.icc(job.inputs[role]) for role in (Role.SOURCE, Role.BASE))
+    return in_profile(job.image(Role.SOURCE), *profiles)

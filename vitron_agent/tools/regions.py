@@ -126,8 +126,8 @@ def padded(box: PixelBox, margin: int, width: int, height: int) -> PixelBox:
 def _points_at(drawing: MaskArray, finding: Finding) -> bool:
     assert finding.box is not None
     x_left, y_top, x_right, y_bottom = pixel_box(finding.box, drawing.shape[1], drawing.shape[0])
-    shared = np.count_nonzero(drawing[y_top:y_bottom, x_left:x_right])
-    return shared >= _MEANT * min((x_right - x_left) * (y_bottom - y_top), np.count_nonzero(drawing))
+    shared = int(np.count_nonzero(drawing[y_top:y_bottom, x_left:x_right]))
+    return shared >= _MEANT * min((x_right - x_left) * (y_bottom - y_top), int(np.count_nonzero(drawing)))
 
 
 def _loaded(region: Region, width: int, height: int, load_mask: MaskLoader | None) -> MaskArray:
