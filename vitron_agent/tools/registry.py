@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vitron_agent.tools.words import Picture
 
 GROUP = "vitron_agent.experts"
-EMBEDDED = "embedded"
+EMBEDDED, HUB = "embedded", "hub"
 _EMBEDDED_MODULES = frozenset({Module.IMAGE_GROUNDING, Module.IMAGE_SEGMENTATION, Module.IMAGE_EDITING})
 
 
@@ -66,7 +66,8 @@ def load_profile(settings: Settings) -> Profile:
     name = settings.profile
     if name != EMBEDDED and name not in found:
         known = ", ".join(sorted({EMBEDDED, *found}))
-        raise ConfigError(f"there is no profile {name!r}; installed are: {known}")
+        missing = "; the full-size models are not part of this release" if name == HUB else ""
+        raise ConfigError(f"there is no profile {name!r}{missing}; installed are: {known}")
     embedded = _Embedded(settings)
     experts: Mapping[Module, Expert] = OnDemand(_EMBEDDED_MODULES, lambda: by_module(embedded.experts()))
     if name != EMBEDDED:
