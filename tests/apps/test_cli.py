@@ -7,7 +7,8 @@ import imageio.v3 as iio
 import pytest
 from typer.testing import CliRunner
 
-from tests.scenes import picture, recolor, remove, steps
+from tests.scenes import picture, recolor, remove, segment, steps
+from vitron_agent.agent import VitronAgent
 from vitron_agent.apps import cli
 from vitron_agent.messages import Plan
 from vitron_agent.tools.fakes import fake_profile
@@ -95,3 +96,84 @@ def test_approval_is_asked_for_and_no_means_no(vitron):
     gone = vitron(*arguments, plans=[steps(recolor())], lines="")
     assert gone.exit_code == 130
     assert vitron("chat", "hello", plans=[Plan(text="Hello!")]).exit_code == 0  # nothing is left waiting
+
+
+# -- copies ------------------------------------------------------------------------------------------------------
+
+
+def test_no_conversation_writes_over_what_is_there(vitron):
+    Path("made").mkdir()
+    Path("made/image-2.png").write_bytes(b"mine")
+    for number, thread in enumerate("ab"):
+        iio.imwrite("photo.png", picture(number))
+        vitron("chat", "red", "-i", "photo.png", "-o", "made", "-t", thread, plans=[steps(recolor())])
+    made = [Path(f"made/image-2{number}.png").read_bytes() for number in ("", "-1", "-2")]
+    assert made[0] == b"mine"
+    assert len(set(made)) == 3
+
+
+def test_the_same_picture_is_the_same_file(vitron):
+    for thread in ("a", "b"):
+        result = vitron("chat", "red", "-i", "photo.png", "-o", "made", "-t", thread, plans=[steps(recolor())])
+        assert "made/image-2.png" in result.stdout
+    assert [path.name for path in Path("made").iterdir()] == ["image-2.png"]
+
+
+REMOTE = ("chat", "red", "-i", "photo.png", "--artifacts", "memory://")
+
+
+def test_what_a_store_elsewhere_holds_is_written_out(vitron):
+    result = vitron(*REMOTE, "-o", "made", "--json", plans=[steps(segment(), recolor())])
+    paths = [item["path"] for item in json.loads(result.stdout)["artifacts"]]
+    assert paths == ["made/mask-1.png", "made/image-2.png"]
+    assert iio.imread("made/image-2.png").shape == (24, 32, 3)
+
+
+def test_what_has_no_path_is_shown_without_one(vitron):
+    assert "None" not in vitron(*REMOTE, plans=[steps(recolor())]).stdout
+    result = vitron(*REMOTE, "--json", "-t", "other", plans=[steps(recolor())])
+    assert [item["path"] for item in json.loads(result.stdout)["artifacts"]] == [None]
+
+
+# -- conversations -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_drawn_goes_with_the_first_message(vitron):
+    box = "box:0.1,0.2,0.4,0.6"
+    vitron("chat", "-i", "photo.png", "-r", box, lines="hi\nhi\n/quit\n", plans=[Plan(text="Hello!")] * 2)
+    with VitronAgent(fake_profile(())) as agent:
+        first, second = agent.history("default")
+    assert [region.coordinates for region in first.regions] == [((0.1, 0.2), (0.4, 0.6))]
+    assert second.regions == ()
+
+
+def test_json_needs_a_request(vitron):
+    result = vitron("chat", "-i", "photo.png", "--json", lines="hi\n")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "--json" in result.stderr
+
+
+@pytest.mark.parametrize("mistake", ["/undo", "/undo many", "/history", "/image", "/video ", "/dance"])
+def test_a_mistake_costs_no_picture(vitron, mistake: str):
+    result = vitron("chat", lines=f"/image photo.png\n{mistake}\nmake it red\n/quit\n", plans=[steps(recolor())])
+    assert "Made the clock red" in result.stdout
+
+
+def test_a_picture_that_is_none_does_not_stay_in_the_way(vitron):
+    result = vitron("chat", lines="/image none.png\nhi\nhi\n/quit\n", plans=[Plan(text="Hello!")])
+    assert "cannot be opened" in " ".join(result.stdout.split())
+    assert "Hello!" in result.stdout
+
+
+def test_a_picture_of_the_home_folder_is_found(vitron, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    result = vitron("chat", lines="/image ~/photo.png\nmake it red\n/quit\n", plans=[steps(recolor())])
+    assert "Made the clock red" in result.stdout
+
+
+def test_asking_for_approval_leaves_json_alone(vitron):
+    arguments = ("chat", "red", "-i", "photo.png", "--approve", "--json")
+    result = vitron(*arguments, plans=[steps(recolor())], lines="y\n")
+    assert json.loads(result.stdout)["status"] == "done"
+    assert "run step 1?" in result.stderr

@@ -1,10 +1,13 @@
 """The command ``vitron``: a thin client of :class:`vitron_agent.VitronAgent`."""
 
+import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +22,7 @@ from vitron_agent.errors import UsageError, VitronError
 if TYPE_CHECKING:
     from vitron_agent.agent import VitronAgent
     from vitron_agent.messages import Region
-    from vitron_agent.replies import Reply
+    from vitron_agent.replies import Artifact, Reply
 
 app = typer.Typer(
     name="vitron",
@@ -30,6 +33,8 @@ app = typer.Typer(
 )
 _DEFAULT = "default"
 """Name of the conversation where none is given."""
+_SUFFIXES = {"boxes": ".json", "interval": ".json", "video": ".mkv", "masks": ".mkv", "tensor": ".safetensors"}
+"""Of copies, by kind; others are .png."""
 _out = Console()
 _err = Console(stderr=True)
 
@@ -55,7 +60,9 @@ def chat(
         typer.Option("--thread", "-t", help="Name of the conversation; it goes on where it was. Default: default."),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Start a new conversation, named by the time.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Copy what is made to this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Copy what is made to this folder, never over other files.")
+    ] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Ask before a plan runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON and nothing else.")] = False,
     database: Database = None,
@@ -72,9 +79,11 @@ def chat(
     with _agent(profile, database, artifacts, approval="always" if approve else None) as agent:
         if new and thread:
             raise UsageError("--new names the conversation by the time; leave out --new or --thread")
+        if request is None and as_json:
+            raise UsageError("--json prints the reply to one request; say what to do, or leave out --json")
         drawn = [regions.parse_region(text) for text in region or ()]
         if request is None:
-            _converse(agent, name, image or [], video or [], out)
+            _converse(agent, name, image or [], video or [], drawn, out)
             return
         if new and not as_json:
             _out.print(f"Conversation [bold]{name}[/]")
@@ -228,23 +237,37 @@ def _turn(
 
 
 def _ask(number: int) -> str:
-    return "approve" if Prompt.ask(f"run step {number}?", choices=["y", "n"], default="y") == "y" else "reject"
+    answer = Prompt.ask(f"run step {number}?", console=_err, choices=["y", "n"], default="y")
+    return "approve" if answer == "y" else "reject"
 
 
 def _save(reply: "Reply", out: Path) -> dict[str, Path]:
     """Copies the reply's artifacts to a folder, by handle."""
-    saved = {}
     out.mkdir(parents=True, exist_ok=True)
-    for artifact in reply.artifacts:
-        if artifact.path is not None:
-            target = out / f"{artifact.handle}{artifact.path.suffix}"
-            shutil.copyfile(artifact.path, target)
-            saved[artifact.handle] = target
-    return saved
+    return {artifact.handle: _copy(artifact, out) for artifact in reply.artifacts}
 
 
-def _converse(agent: "VitronAgent", thread: str, images: list[str], videos: list[str], out: Path | None) -> None:
-    """Line by line until /quit or the end of input."""
+def _copy(artifact: "Artifact", out: Path) -> Path:
+    """Copies an artifact; the name is numbered where another file has it, as handles begin again in each thread."""
+    suffix = _SUFFIXES.get(artifact.kind, ".png")
+    names = (f"{artifact.handle}-{number}" if number else artifact.handle for number in count())
+    targets = (out / f"{name}{suffix}" for name in names)
+    target = next(path for path in targets if not path.exists() or _id(path) == artifact.ref.id)
+    if not target.exists():
+        with artifact.store.open(artifact.ref) as kept, target.open("xb") as copy:
+            shutil.copyfileobj(kept, copy)
+    return target
+
+
+def _id(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _converse(
+    agent: "VitronAgent", thread: str, images: list[str], videos: list[str], drawn: "list[Region]", out: Path | None
+) -> None:
+    """Line by line until /quit or the end of input; what was attached goes with the first message."""
     from vitron_agent.apps.show import show_history
 
     _out.print(f"Conversation [bold]{escape(thread)}[/]. /image FILE, /video FILE, /undo, /history, /quit")
@@ -257,8 +280,9 @@ def _converse(agent: "VitronAgent", thread: str, images: list[str], videos: list
         try:
             if command in ("/quit", "/exit"):
                 return
-            if command in ("/image", "/video"):
-                (images if command == "/image" else videos).append(argument.strip())
+            if command in ("/image", "/video") and argument:
+                name = os.path.expanduser(argument.strip())  # noqa: PTH111 - may be an address
+                (images if command == "/image" else videos).append(name)
                 _out.print("It comes with your next message.")
             elif command == "/undo":
                 _out.print(f"Undone: turn {', '.join(map(str, agent.undo(thread, int(argument or 1))))}.")
@@ -267,11 +291,9 @@ def _converse(agent: "VitronAgent", thread: str, images: list[str], videos: list
             elif command.startswith("/"):
                 _out.print("Commands: /image FILE, /video FILE, /undo [TURNS], /history, /quit")
             elif line:
-                _turn(agent, thread, line, images, videos, [], out)
-                images, videos = [], []
+                attached, images, videos, drawn = (images, videos, drawn), [], [], []
+                _turn(agent, thread, line, *attached, out)
         except KeyboardInterrupt:
-            images, videos = [], []
             _out.print("stopped")
         except (VitronError, ValueError) as error:
-            images, videos = [], []
             _out.print(f"[red]{escape(str(error))}[/]", highlight=False)

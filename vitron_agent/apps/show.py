@@ -85,12 +85,18 @@ def show_reply(console: Console, reply: Reply, saved: dict[str, Path]) -> None:
     """The text, then each artifact: inline where the terminal can, and its file."""
     console.print(escape(reply.text), highlight=False)
     for artifact in reply.artifacts:
-        path = saved.get(artifact.handle) or artifact.path
-        console.print(f"  [bold]{artifact.handle}[/] {escape(_facts(artifact))}  {escape(str(path))}", highlight=False)
+        path = _path(artifact, saved)
+        where = f"  {escape(path)}" if path else ""
+        console.print(f"  [bold]{artifact.handle}[/] {escape(_facts(artifact))}{where}", highlight=False)
     speaks = protocol() if console.is_terminal else None
     picture = reply.image or reply.mask
     if speaks and picture:
         console.file.write(escape_sequence(picture.image().convert("RGBA"), speaks))
+
+
+def _path(artifact: Artifact, saved: dict[str, Path]) -> str | None:
+    path = saved.get(artifact.handle) or artifact.path
+    return None if path is None else str(path)
 
 
 def _facts(artifact: Artifact) -> str:
@@ -114,7 +120,7 @@ def reply_json(reply: Reply, saved: dict[str, Path]) -> str:
         for step in reply.invocations
     ]
     artifacts = [
-        {"handle": item.handle, "id": item.ref.id, "kind": item.kind, "path": str(saved.get(item.handle) or item.path)}
+        {"handle": item.handle, "id": item.ref.id, "kind": item.kind, "path": _path(item, saved)}
         for item in reply.artifacts
     ]
     data: dict[str, Any] = {
