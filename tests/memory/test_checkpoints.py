@@ -33,6 +33,8 @@ class State(TypedDict, total=False):
     results: dict[str, InvocationResult]
     invocation: Invocation
     note: Note
+    thread: str
+    turn: int
 
 
 def build(saver):
@@ -110,11 +112,33 @@ async def test_what_ended_turns_left_behind_is_swept(url, state, repository):
     repository.begin_turn("demo", "still running")
     async with checkpoints.open_checkpointer(url) as saver:
         assert await checkpoints.drop_ended(saver, repository) == ()
-        for thread in ("demo/1", "demo/2", "elsewhere/1", "someone-elses-thread"):
+        for thread in ("demo/1", "demo/2", "someone-elses-thread", "other/thread"):
             await build(saver).ainvoke(state, config(thread))
         assert await checkpoints.drop_ended(saver, repository) == ("demo/1",)
         kept = {item.config["configurable"]["thread_id"] async for item in saver.alist(None)}
-        assert kept == {"demo/2", "elsewhere/1", "someone-elses-thread"}
+        assert kept == {"demo/2", "someone-elses-thread", "other/thread"}
+
+
+async def test_what_deleted_turns_left_behind_is_swept(url, state, repository):
+    async with checkpoints.open_checkpointer(url) as saver:
+        for thread, number in (("demo", 1), ("demo", 2), ("de/mo", 1), ("kept", 1)):
+            turn = repository.begin_turn(thread, "x", abandon=True)
+            assert turn.number == number
+            repository.release_turn(turn)
+            await build(saver).ainvoke({**state, "thread": thread, "turn": number}, config(turn.checkpoint_thread))
+        repository.delete_thread("demo")
+        repository.delete_thread("de/mo")
+        repository.begin_turn("demo", "a new thread of that name")
+        assert sorted(await checkpoints.drop_ended(saver, repository)) == ["de/mo/1", "demo/2"]
+        kept = {item.config["configurable"]["thread_id"] async for item in saver.alist(None)}
+        assert kept == {"demo/1", "kept/1"}
+
+
+@pytest.mark.postgres
+async def test_a_shared_database_keeps_what_others_call_like_a_turn(postgres_url, state, open_repository):
+    async with checkpoints.open_checkpointer(postgres_url) as saver:
+        await build(saver).ainvoke(state, config("elsewhere/1"))
+        assert await checkpoints.drop_ended(saver, open_repository()) == ()
 
 
 async def test_many_turns_at_once(url, state):
@@ -163,6 +187,17 @@ async def test_what_was_cancelled_locks_nothing_after_the_close(tmp_path, monkey
         assert await reading.fetchone() == (1,)  # a read without its end; somebody still holds the cursor
     async with checkpoints.open_checkpointer(database) as saver:
         await saver.adelete_thread("demo/1")
+
+
+async def test_what_was_cancelled_locks_nothing_once_unlocked(tmp_path, monkeypatch, state):
+    monkeypatch.setattr(checkpoints, "_BUSY_SECONDS", 0.5)
+    database = f"sqlite:///{tmp_path}/test.db"
+    async with checkpoints.open_checkpointer(database) as saver, checkpoints.open_checkpointer(database) as other:
+        await build(saver).ainvoke(state, config("demo/1"))
+        await saver.conn.execute("DELETE FROM checkpoints")  # a write without its commit
+        await checkpoints.unlock(saver)
+        await build(other).ainvoke(state, config("demo/2"))
+        assert (await build(saver).aget_state(config("demo/1"))).values != {}
 
 
 async def test_memory_databases_have_memory_checkpoints(state, tmp_path, monkeypatch):

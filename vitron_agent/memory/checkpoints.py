@@ -10,7 +10,7 @@ a pickle. Still, whoever can write to this database can choose what an agent see
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,12 @@ _BUSY_SECONDS = 30.0
 _SETUP_LOCK = 0x7669_7403
 """Key of a PostgreSQL advisory lock."""
 _KEPT = "SELECT DISTINCT thread_id FROM checkpoints"
+_KEPT_IN_POSTGRES = """
+SELECT thread_id, coalesce(bool_or(thread_id = concat(
+    checkpoint->'channel_values'->>'thread', '/', checkpoint->'channel_values'->>'turn')), false) AS ours
+FROM checkpoints GROUP BY thread_id
+"""
+"""What says itself to be a turn's is ours; others may keep their checkpoints in the same database."""
 
 
 def serializer(allow: Iterable[type] = ()) -> JsonPlusSerializer:
@@ -73,20 +79,39 @@ async def drop(saver: BaseCheckpointSaver[Any], turn: RunningTurn) -> None:
 
 
 async def drop_ended(saver: BaseCheckpointSaver[Any], repository: Repository) -> tuple[str, ...]:
-    """Deletes the checkpoints of all ended turns: those whose process died between ending the turn and dropping them.
+    """Deletes the checkpoints of turns that ended (their process died before it dropped them) or were deleted.
 
     Returns:
         Their LangGraph thread ids.
     """
     if isinstance(saver, AsyncSqliteSaver):
         async with saver.lock, saver.conn.execute(_KEPT) as cursor:
-            kept = [row[0] for row in await cursor.fetchall()]
+            kept = {row[0]: row[0].rpartition("/")[2].isdecimal() for row in await cursor.fetchall()}
     else:
         kept = await _kept_in_postgres(saver)
-    ended = await asyncio.to_thread(repository.ended_turns, kept)
-    for thread in ended:
+    over = await asyncio.to_thread(_over, repository, kept)
+    for thread in over:
         await saver.adelete_thread(thread)
-    return ended
+    return over
+
+
+async def unlock(saver: BaseCheckpointSaver[Any]) -> None:
+    """Ends the transaction that a cancelled write left open, which keeps other processes from writing to SQLite."""
+    if isinstance(saver, AsyncSqliteSaver):
+        async with saver.lock:
+            await saver.conn.rollback()
+
+
+def _over(repository: Repository, kept: Mapping[str, bool]) -> tuple[str, ...]:
+    """Of kept LangGraph threads (and whether they are surely ours) those whose turn is not open any more."""
+    ended = set(repository.ended_turns(tuple(kept)))
+    return tuple(name for name, ours in kept.items() if name in ended or (ours and not _is_open(repository, name)))
+
+
+def _is_open(repository: Repository, checkpoint_thread: str) -> bool:
+    thread, _, number = checkpoint_thread.rpartition("/")
+    turn = repository.open_turn(thread)
+    return turn is not None and turn.number == int(number)
 
 
 @asynccontextmanager
@@ -169,6 +194,7 @@ async def _set_up_postgres(saver: "AsyncPostgresSaver", connection: "AsyncConnec
     await saver.setup()  # the lock goes with the connection
 
 
-async def _kept_in_postgres(saver: Any) -> list[str]:
+async def _kept_in_postgres(saver: Any) -> dict[str, bool]:
     async with saver.conn.connection() as connection:
-        return [row["thread_id"] for row in await (await connection.execute(_KEPT)).fetchall()]
+        rows = await (await connection.execute(_KEPT_IN_POSTGRES)).fetchall()
+        return {row["thread_id"]: row["ours"] for row in rows}
