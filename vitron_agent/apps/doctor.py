@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vitron_agent.config import Settings
 from vitron_agent.errors import VitronError
 from vitron_agent.messages import OPERATIONS, Module
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _PACKAGES = ("vitron-agent", "torch", "transformers", "peft", "langgraph", "langchain-core", "sqlalchemy")
 _FREE_MB = 500
@@ -33,7 +37,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _device(settings)
     yield from _weights(settings)
     yield from _experts(settings)
-    yield _disk(settings)
+    if "://" not in settings.artifacts:
+        yield _disk(settings)
     yield _database(settings)
 
 
@@ -57,8 +62,13 @@ def _torchvision() -> Check:
 def _device(settings: Settings) -> Check:
     import torch
 
-    if torch.cuda.is_available():
-        return Check("device", f"{settings.device} ({torch.cuda.get_device_name()})")
+    name, _, number = settings.device.partition(":")
+    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(name, 1)
+    if int(number or 0) >= there:
+        fix = "set VITRON_DEVICE to auto or cpu, or install a torch that finds it"
+        return Check("device", f"{settings.device}, which torch {torch.__version__} does not find", fix)
+    if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
+        return Check("device", f"{settings.device} ({torch.cuda.get_device_name(int(number or 0))})")
     return Check("device", f"{settings.device} (CPU, {torch.get_num_threads()} threads)")
 
 
@@ -66,14 +76,14 @@ def _weights(settings: Settings) -> Iterator[Check]:
     from vitron_agent.model.adapter import PACKAGED
     from vitron_agent.model.encoders.weights import encoder_file
     from vitron_agent.model.weights import PULL_COMMAND, base_folder
+    from vitron_agent.tools.backends.embedded.learned import WEIGHTS
 
     for topic, path in (("planner base", base_folder(settings.cache)), ("image encoder", encoder_file(settings.cache))):
         there = path.exists()
         yield Check(topic, f"in {path}" if there else "not fetched yet", "" if there else PULL_COMMAND)
-    there = (PACKAGED / "adapter_model.safetensors").is_file()
-    yield Check(
-        "planner adapter", "in the package" if there else "missing", "" if there else "install the package again"
-    )
+    for topic, path in (("planner adapter", PACKAGED / "adapter_model.safetensors"), ("grounding", WEIGHTS)):
+        there = path.is_file()
+        yield Check(topic, "in the package" if there else "missing", "" if there else "install the package again")
 
 
 def _experts(settings: Settings) -> Iterator[Check]:
@@ -96,7 +106,7 @@ def _experts(settings: Settings) -> Iterator[Check]:
 
 
 def _disk(settings: Settings) -> Check:
-    folder = Path(settings.artifacts) if "://" not in settings.artifacts else Path()
+    folder = Path(settings.artifacts)
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free // 2**20
@@ -105,13 +115,46 @@ def _disk(settings: Settings) -> Check:
 
 
 def _database(settings: Settings) -> Check:
-    from vitron_agent.artifacts import ArtifactStore
-    from vitron_agent.memory.repository import Repository
+    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy.exc import SQLAlchemyError
 
-    if settings.database.startswith("sqlite:///") and not Path(settings.database.removeprefix("sqlite:///")).exists():
-        return Check("database", f"{settings.database} will be made at the first turn")
+    from vitron_agent.memory.database import driver_needed, explain, parse_url
+
+    name = settings.database
     try:
-        with Repository(settings.database, ArtifactStore("memory://")) as repository:
-            return Check("database", f"{settings.database}: {len(repository.threads())} conversations")
+        url = parse_url(name)
+        name = url.render_as_string(hide_password=True)
+        is_sqlite = url.drivername == "sqlite"
+        if is_sqlite and url.database and not Path(url.database).exists():
+            return Check("database", f"{name} will be made at the first turn")
+        # Not through Repository, which would bring an older database up to date.
+        options = {} if is_sqlite else {"connect_timeout": 10}
+        with driver_needed(url):
+            engine = create_engine(url, poolclass=NullPool, connect_args=options)
+        try:
+            with engine.connect() as connection:
+                return _contents(connection, name)
+        except SQLAlchemyError as error:
+            raise explain(error, url) from error
     except VitronError as error:
-        return Check("database", settings.database, str(error))
+        return Check("database", name, str(error))
+
+
+def _contents(connection: "Connection", name: str) -> Check:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import func, select
+
+    from vitron_agent.memory import migrations
+    from vitron_agent.memory.models import SCHEMA_REVISION, VERSION_TABLE, Thread
+
+    found = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    if found is None:
+        return Check("database", f"{name} is blank; the first turn makes its tables")
+    if found == SCHEMA_REVISION:
+        number = connection.scalar(select(func.count()).select_from(Thread))
+        return Check("database", f"{name}: {number} conversations")
+    scripts = ScriptDirectory.from_config(migrations.config(connection))
+    if found in {script.revision for script in scripts.walk_revisions()}:
+        return Check("database", f"{name}: schema {found}; the next turn brings it to {SCHEMA_REVISION}")
+    return Check("database", f"{name}: schema {found}, which a newer version wrote", "pip install -U vitron-agent")
