@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -12,10 +12,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.memory.conversations import picture, recolor, run, say, standing, visible
+from tests.memory.conversations import made, picture, recolor, run, say, standing, visible
 from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.errors import ThreadBusyError, TurnOpenError, UnknownThreadError, UsageError
 from vitron_agent.memory.repository import Repository
+from vitron_agent.messages import Conversation, Operation
 
 
 class TestUndo:
@@ -80,14 +81,43 @@ class TestUndo:
         repository.finish_turn(turn, "done", "undone")
         assert repository.recall("demo").current == "image-1"
 
-    def test_what_an_undoing_turn_attached_again_is_not_counted(self, repository, store):
+    @pytest.mark.parametrize("program", [False, True])
+    def test_what_was_carried_over_is_not_counted(self, repository, store, program):
         for number in range(3):
             say(repository, "demo", f"turn {number + 1}", picture(store, number))
         for expected in ((3,), (4, 2)):
+            if program:
+                assert repository.undo("demo") == expected
             turn = repository.begin_turn("demo", "undo that")
-            assert repository.undo("demo", within=turn) == expected
-            repository.attach(turn, [picture(store, 9)])
+            if not program:
+                assert repository.undo("demo", within=turn) == expected
+            repository.carry(turn, [picture(store, 9)])
             repository.finish_turn(turn, "done", "undone")
+
+    def test_what_came_with_an_undoing_turn_is_counted(self, repository, store):
+        say(repository, "demo", "one", picture(store, 0))
+        say(repository, "demo", "two", picture(store, 1))
+        turn = repository.begin_turn("demo", "undo that, and take this one", [picture(store, 2)])
+        assert repository.undo("demo", within=turn) == (2,)
+        repository.carry(turn, [picture(store, 1)])
+        repository.finish_turn(turn, "done", "undone")
+        assert repository.undo("demo") == (3,)
+
+    @given(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    @settings(max_examples=10, deadline=None, database=None)
+    def test_several_undo_steps_are_one_of_their_sum(self, values):
+        store = ArtifactStore("memory://")
+        with Repository("sqlite://", store) as repository:
+            for number in range(9):
+                say(repository, "demo", "look", picture(store, number))
+            turn = repository.begin_turn("demo", "undo, and again")
+            for position, value in enumerate(values):
+                step = Conversation(id=f"s{position}", operation=Operation.UNDO, value=str(value) if value > 1 else "")
+                repository.claim_invocation(turn, step, position)
+                expected = tuple(range(9, 9 - sum(values[: position + 1]), -1))
+                for _ in range(2):  # a replay
+                    assert repository.undo("demo", value, within=turn) == expected
+                repository.finish_invocation(turn, made(step))
 
     def test_a_turn_that_undoes_and_edits_is_a_turn_to_undo(self, repository, store):
         say(repository, "demo", "one", picture(store, 0))

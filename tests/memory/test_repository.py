@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from tests.memory.conversations import made, picture, recolor, run, say, visible
@@ -103,12 +104,51 @@ def test_what_cannot_be_attached_leaves_no_turn(repository, store):
     assert repository.threads() == ()
 
 
-def test_attaching_late_works_once(repository, store):
-    turn = repository.begin_turn("demo", "look")
-    assert repository.attach(turn, [picture(store)]) == ("image-1",)
-    assert repository.attach(turn, [picture(store)]) == ("image-1",)
-    assert repository.recall("demo").attached == ("image-1",)
-    assert visible(repository, "demo") == ["image-1"]
+class TestCarry:
+    def test_each_picture_is_carried_once_and_the_last_is_current(self, repository, store):
+        turn = repository.begin_turn("demo", "undo that")
+        for shades, handles in (
+            ((1, 0), ("image-1", "image-2")),
+            ((1, 0), ("image-1", "image-2")),
+            ((2, 0), ("image-3", "image-2")),
+        ):
+            assert repository.carry(turn, [picture(store, shade) for shade in shades]) == handles
+            assert repository.recall("demo").current == "image-2"
+        assert repository.recall("demo").attached == ("image-1", "image-2", "image-3")
+
+    def test_it_comes_before_what_the_user_gave_with_the_request(self, repository, store):
+        turn = repository.begin_turn("demo", "undo that, and take this one", [picture(store, 1)])
+        assert repository.carry(turn, [picture(store, 0)]) == ("image-2",)
+        memory = repository.recall("demo")
+        assert (memory.attached, memory.current) == (("image-1", "image-2"), "image-1")
+        assert [(item.handle, item.slot) for item in memory.media] == [("image-2", "carried"), ("image-1", "attached")]
+
+
+class TestBrought:
+    def test_it_finds_what_the_user_gave_however_long_ago(self, repository, store):
+        say(repository, "demo", "one", picture(store, 0), picture(store, 1))
+        say(repository, "demo", "two", picture(store, 2), store.put_mask(np.ones((2, 2), bool)))
+        turn = repository.begin_turn("demo", "make it red")
+        run(repository, turn, recolor("a", "image-3", "image-4"), picture(store, 3))
+        repository.finish_turn(turn, "done", "")
+        for _ in range(30):
+            say(repository, "demo")
+        repository.undo("demo", 3)
+        brought = {
+            None: ["image-3"],
+            (1,): ["image-1", "image-2"],
+            (3, 2, 1): ["image-1", "image-2", "image-3"],
+            (3,): [],
+        }
+        for turns, handles in brought.items():
+            assert [item.handle for item in repository.brought("demo", turns)] == handles
+
+    def test_a_fork_finds_what_its_past_was_given(self, repository, store):
+        say(repository, "demo", "one", picture(store, 0))
+        fork = repository.fork("demo")
+        say(repository, "demo", "two", picture(store, 1))
+        repository.undo(fork)
+        assert [item.handle for item in repository.brought(fork)] == ["image-1"]
 
 
 class TestLedger:
@@ -300,7 +340,7 @@ def test_ended_turns_take_no_more_writes(repository, store):
         lambda: repository.claim_invocation(turn, invocation, 0),
         lambda: repository.finish_invocation(turn, made(invocation)),
         lambda: repository.allot(turn, ["image"]),
-        lambda: repository.attach(turn, []),
+        lambda: repository.carry(turn, []),
         lambda: repository.undo("demo", within=turn),
         lambda: repository.select("demo", "image-1", within=turn),
         lambda: repository.pause_turn(turn),

@@ -2,13 +2,9 @@
 
 from collections.abc import Collection
 
-from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.memory.repository import Repository
-from vitron_agent.memory.views import RunningTurn, TurnView
+from vitron_agent.memory.views import RunningTurn
 from vitron_agent.messages import Handle
-
-_LOOK_BACK = 16
-"""Turns that are searched for the user's pictures."""
 
 
 def carry_over(repository: Repository, turn: RunningTurn, undone: Collection[int] | None = None) -> tuple[Handle, ...]:
@@ -17,18 +13,11 @@ def carry_over(repository: Repository, turn: RunningTurn, undone: Collection[int
     Args:
         repository: Where the conversation is.
         turn: The running turn.
-        undone: Numbers of the turns that it has just undone; None = the newest undone turn that brought something.
+        undone: Numbers of the turns that it has undone; None, where nothing is current any more = the newest turn that
+            brought something.
 
     Returns:
         Their new handles: the old ones were undone.
     """
-    turns = [view for view in repository.history(turn.thread, limit=_LOOK_BACK) if view.undone]
-    if undone is not None:
-        given = [ref for view in turns if view.number in undone for ref in _given(view)]
-    else:
-        given = next(filter(None, map(_given, reversed(turns))), [])
-    return repository.attach(turn, given) if given else ()
-
-
-def _given(view: TurnView) -> list[ArtifactRef]:
-    return [item.ref for item in view.handles if item.invocation is None and item.ref.kind in {"image", "video"}]
+    given = repository.brought(turn.thread, undone)
+    return repository.carry(turn, [item.ref for item in given]) if given else ()

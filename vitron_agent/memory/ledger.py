@@ -13,7 +13,7 @@ from vitron_agent.artifacts import HANDLE_STEMS, ArtifactRef, ArtifactStore
 from vitron_agent.errors import ArtifactError, TurnLostError, UsageError
 from vitron_agent.memory.database import Database
 from vitron_agent.memory.models import Artifact, Base, Counter, HandleRow, LedgerEntry, Lineage, Pin, Signal, Turn
-from vitron_agent.memory.queries import artifact_values, read_result, split_handle
+from vitron_agent.memory.queries import artifact_values, chain_from, named_artifacts, read_result, split_handle
 from vitron_agent.memory.views import RunningTurn
 from vitron_agent.messages import Handle, Invocation, InvocationResult, Plan, Region
 
@@ -21,6 +21,10 @@ PICTURES_AND_CLIPS = frozenset({"image", "video", "masks"})
 """Kinds that can be ``current``; only images and videos become so by themselves."""
 ATTACHED = -1
 """Position of what came with the request, before all invocations."""
+CARRIED_OVER = -2
+"""Position of what came with undone turns: older than what came with the request."""
+CARRIED = "carried"
+"""Slot of what came with undone turns; what came with the request has ``attached``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +106,45 @@ def finish(session: Session, backing: Backing, row: Turn, result: InvocationResu
 
 
 def attach(
-    session: Session, backing: Backing, row: Turn, attachments: Sequence[ArtifactRef | Handle]
+    session: Session,
+    backing: Backing,
+    row: Turn,
+    attachments: Sequence[ArtifactRef | Handle],
+    *,
+    position: int = ATTACHED,
+    slot: str = "attached",
 ) -> tuple[Handle, ...]:
     """Names new artifacts and notes all handles on the turn's row; known handles must have been checked."""
     refs = [item for item in attachments if isinstance(item, ArtifactRef)]
     keys = put_artifacts(session, backing, refs)
     handles = []
-    for ordinal, item in enumerate(attachments):
+    for ordinal, item in enumerate(attachments, len(row.attached)):
         if isinstance(item, ArtifactRef):
             stem = HANDLE_STEMS[item.kind]
             number = allot(session, row.thread_id, stem)
             session.add(
                 HandleRow(
                     thread_id=row.thread_id, stem=stem, number=number, turn_id=row.id,
-                    artifact_pk=keys[item.id, item.kind], position=ATTACHED, ordinal=ordinal, slot="attached",
+                    artifact_pk=keys[item.id, item.kind], position=position, ordinal=ordinal, slot=slot,
                 )
             )  # fmt: skip
             handles.append(f"{stem}-{number}")
         else:
             handles.append(item)
-    row.attached = handles
+    row.attached = [*row.attached, *handles]
     return tuple(handles)
+
+
+def carry(session: Session, backing: Backing, row: Turn, refs: Sequence[ArtifactRef]) -> tuple[Handle, ...]:
+    """See Repository.carry."""
+    line = chain_from(row.id, length=1)
+    carried = {item.ref: item.handle for item in named_artifacts(session, line, HandleRow.slot == CARRIED)}
+    missing = [ref for ref in dict.fromkeys(refs) if ref not in carried]
+    handles = attach(session, backing, row, missing, position=CARRIED_OVER, slot=CARRIED)
+    carried |= dict(zip(missing, handles, strict=True))
+    if refs:
+        set_current(row, carried[refs[-1]], CARRIED_OVER)
+    return tuple(carried[ref] for ref in dict.fromkeys(refs))
 
 
 def set_current(row: Turn, handle: Handle, position: int) -> None:

@@ -95,7 +95,8 @@ class Turn(Base):
 
     ``began_after`` is the parent that it was opened with: "undo that" gives a running turn an older parent.
     ``current`` is the newest or selected picture as of this turn, ``began_with`` the one as of its parent;
-    ``current_position`` is the position of the invocation that set it (-1: attached; None: inherited).
+    ``current_position`` is the position of the invocation that set it (-1: attached; -2: carried over from an
+    undone turn; None: inherited).
     ``owner`` and ``lease_until`` (seconds since 1970 by the database's clock) say who writes it; see leases.py.
     """
 
@@ -173,7 +174,7 @@ class Artifact(Base):
 class HandleRow(Base):
     """The name of an artifact in a thread: ``<stem>-<number>``. Rows stay when their turn is undone.
 
-    In the order of their making: turn, ``position`` of the invocation (-1: attached), ``ordinal`` among its outputs.
+    In the order of their making: turn, ``position`` of the invocation (negative: see Turn), ``ordinal`` in its outputs.
     """
 
     __tablename__ = "vitron_handles"

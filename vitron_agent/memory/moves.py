@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from vitron_agent.errors import UnknownThreadError, UsageError
 from vitron_agent.memory import ledger, queries
 from vitron_agent.memory.lifecycle import idle_thread
-from vitron_agent.memory.models import Counter, HandleRow, Thread, Turn
-from vitron_agent.messages import Handle
+from vitron_agent.memory.models import Counter, HandleRow, LedgerEntry, Thread, Turn
+from vitron_agent.messages import Handle, Operation
 
 
 def undo(session: Session, thread: str, num_turns: int) -> tuple[int, ...]:
@@ -22,7 +22,7 @@ def undo(session: Session, thread: str, num_turns: int) -> tuple[int, ...]:
 
 def undo_within(session: Session, row: Turn, num_turns: int) -> tuple[int, ...]:
     """Gives a running turn an older parent. Counted from where it began, so that a replay changes nothing."""
-    undone, oldest = _walk_back(session, row.began_after, num_turns)
+    undone, oldest = _walk_back(session, row.began_after, _undone_before(session, row) + num_turns)
     row.parent_id, row.began_with, row.undid = oldest.parent_id, oldest.began_with, True
     session.flush()
     seen = row.current and queries.named_artifacts(
@@ -83,12 +83,17 @@ def _walk_back(session: Session, start: int | None, num_turns: int) -> tuple[tup
     return tuple(turn.number for turn in undone), undone[-1]
 
 
+def _undone_before(session: Session, row: Turn) -> int:
+    """How many turns the finished undo invocations of a running turn have taken back."""
+    done = session.scalars(select_rows(LedgerEntry).where(LedgerEntry.turn_id == row.id, LedgerEntry.status == "done"))
+    steps = [queries.read_result(entry).invocation for entry in done]
+    return sum(int(step.value or 1) for step in steps if step.operation is Operation.UNDO)
+
+
 def _changed_something(session: Session, row: Turn) -> bool:
     """Whether the turn brought, made or selected something; talk, failures and mere undoing did not."""
-    named = select_rows(HandleRow.number).where(HandleRow.turn_id == row.id)
-    if row.undid:  # what came with undone turns was attached again: that is nothing new
-        named = named.where(HandleRow.invocation_pk.is_not(None))
-    selected = row.current_position is not None and row.current_position != ledger.ATTACHED
+    named = select_rows(HandleRow.number).where(HandleRow.turn_id == row.id, HandleRow.slot != ledger.CARRIED)
+    selected = row.current_position is not None and row.current_position > ledger.ATTACHED
     return selected or session.scalar(named.limit(1)) is not None
 
 

@@ -101,6 +101,23 @@ def named_artifacts(
     return tuple(_named(row) for row in rows[::-1])
 
 
+def own_or_inherited(thread: str) -> ColumnElement[bool]:
+    """A condition on Turn: it is the thread's, or in the past of a fork; for CHAIN from the thread's ``base_id``."""
+    return (Turn.thread_id == thread) | Turn.id.in_(select(CHAIN.c.id))
+
+
+def brought(session: Session, thread: Thread, turns: Collection[int] | None) -> tuple[NamedArtifact, ...]:
+    """See Repository.brought."""
+    line = chain_from(thread.base_id)
+    given = _NAMED.where(
+        own_or_inherited(thread.id), HandleRow.invocation_pk.is_(None), Artifact.kind.in_(("image", "video"))
+    ).order_by(*_NEWEST_FIRST)
+    if turns is None:
+        newest = session.execute(given.limit(1), line).first()
+        turns = [_named(newest).turn] if newest else []
+    return tuple(_named(row) for row in session.execute(given.where(Turn.number.in_(turns)), line).all()[::-1])
+
+
 def visible(session: Session, thread: Thread, handles: Sequence[Handle]) -> dict[Handle, NamedArtifact]:
     """Artifacts by handle, as the thread sees them now.
 

@@ -6,7 +6,7 @@ use ``asyncio.to_thread``.
 
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -137,13 +137,16 @@ class Repository:
             interrupted = not lifecycle.is_worked_on(session, turn)
             return OpenTurn(number=turn.number, status=turn.status, interrupted=interrupted)
 
-    def attach(self, turn: RunningTurn, attachments: Sequence[ArtifactRef | Handle]) -> tuple[Handle, ...]:
-        """Attaches media after the turn began; a replay returns the handles of the first call."""
+    def carry(self, turn: RunningTurn, refs: Sequence[ArtifactRef]) -> tuple[Handle, ...]:
+        """Attaches pictures and clips that came with undone turns; each once, so a replay changes nothing.
+
+        The last becomes current, unless the request came with pictures of its own.
+
+        Returns:
+            Their new handles: the old ones were undone.
+        """
         with self._database.write() as session:
-            row = ledger.guard(session, turn)
-            if row.attached:
-                return tuple(row.attached)
-            return lifecycle.attach(session, self._backing, row, attachments)
+            return ledger.carry(session, self._backing, ledger.guard(session, turn), refs)
 
     def record_plan(self, turn: RunningTurn, plan: Plan) -> None:
         """Stores the accepted plan, reserves its output handles and keeps its signals from garbage collection.
@@ -263,9 +266,8 @@ class Repository:
         """
         with self._database.read() as session:
             row = queries.get_thread(session, thread)
-            own_or_inherited = (Turn.thread_id == thread) | Turn.id.in_(select(queries.CHAIN.c.id))
             newest = session.scalars(
-                select(Turn).where(own_or_inherited).order_by(Turn.number.desc()).limit(limit),
+                select(Turn).where(queries.own_or_inherited(thread)).order_by(Turn.number.desc()).limit(limit),
                 queries.chain_from(row.base_id) if limit is None else queries.chain_from(row.base_id, length=limit),
             ).all()
             if not newest:
@@ -279,6 +281,16 @@ class Repository:
         with self._database.read() as session:
             row = queries.get_thread(session, thread)
             return queries.named_artifacts(session, queries.chain_from(queries.viewpoint(session, row)))
+
+    def brought(self, thread: str, turns: Collection[int] | None = None) -> tuple[NamedArtifact, ...]:
+        """Pictures and clips that the user gave in these turns, undone or not, oldest first.
+
+        Args:
+            thread: The conversation.
+            turns: Their numbers; None = the newest turn that any came with.
+        """
+        with self._database.read() as session:
+            return queries.brought(session, queries.get_thread(session, thread), turns)
 
     def ended_turns(self, checkpoint_threads: Sequence[str]) -> tuple[str, ...]:
         """Which of LangGraph's thread ids (``<thread>/<number>``) belong to ended turns of this database."""
@@ -313,10 +325,10 @@ class Repository:
             turns: How many. Turns that brought, made and selected nothing (talk, failures, mere undoing) are taken
                 back on the way and not counted.
             within: The running turn that does it ("undo that"): it then follows on what is left. Counted from where
-                that turn began, so a replay undoes nothing more.
+                that turn began, after what its finished undo invocations took back, so a replay undoes nothing more.
 
         Returns:
-            The numbers of the undone turns, newest first.
+            The numbers of the undone turns, newest first; of all that ``within`` undid.
 
         Raises:
             UsageError: Fewer turns stand; the message says how many.

@@ -60,7 +60,8 @@ class NamedArtifact(_Frozen):
         ref: The artifact.
         turn: Number of the turn that made or attached it.
         invocation: Id of the invocation that made it; None = attached by the user.
-        slot: Output slot of that invocation ("image", "mask" …); ``attached`` for what the user gave.
+        slot: Output slot of that invocation ("image", "mask" …); ``attached`` for what the user gave, ``carried`` for
+            what the user gave in a turn that was undone.
     """
 
     handle: Handle
@@ -77,7 +78,7 @@ class TurnView(_Frozen):
         thread: The conversation that it was made in (a fork shows its past under the old name).
         number: Its number there, from 1.
         text: The request.
-        attached: Handles that came with the request, in order.
+        attached: Handles that came with the request, in order; after them what was carried over from undone turns.
         regions: What the user drew; the n-th is ``region-n``.
         plan: The last plan that was accepted; None before planning.
         reply: The answer; empty while it is open.
@@ -110,7 +111,7 @@ class Recollection(_Frozen):
     Attributes:
         turns: Newest ended turns that still stand, oldest first, without their invocations and handles.
         media: Newest visible artifacts, oldest first; always holds ``current`` and what came with the open turn.
-        attached: Handles that came with the open turn.
+        attached: As in the open turn's TurnView.
         current: What "it" means: the newest or selected picture or clip.
         next_numbers: Next free number of each handle stem that was ever used; 1 for the others.
     """
