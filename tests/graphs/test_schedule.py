@@ -1,10 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.scenes import detect, move, recolor, remove, segment, steps
+from tests.scenes import Region, detect, move, recolor, remove, segment, steps
 from vitron_agent.graphs.planning import with_ids
 from vitron_agent.graphs.schedule import next_wave, settle_inputs, without_finished
-from vitron_agent.messages import InvocationResult, Module, Operation, Plan, Role
+from vitron_agent.messages import Input, InvocationResult, Module, Operation, Plan, Role
 
 CHAIN = with_ids(
     steps(
@@ -144,6 +144,15 @@ def test_whoever_reads_an_unchanged_edit_reads_its_base():
     assert last.output == "image-4"
 
 
+def test_what_was_drawn_on_an_unchanged_edit_is_drawn_on_its_base():
+    drawn = Region.box(0, 0, 1, 1, source="image-2")
+    plan = with_ids(
+        steps(remove(base="image-1", output="image-2"), remove(target="", base="image-2", regions=(drawn,))), 1, 1
+    )
+    last = settle_inputs(plan.invocations[1], ended(plan, s0="unchanged"), start="image-1", current="image-1")
+    assert last.regions == (drawn.model_copy(update={"source": "image-1"}),)
+
+
 def test_after_a_move_a_step_on_the_old_current_works_on_the_new_one():
     step = recolor(base="image-2", mask="mask-1")
     settled = settle_inputs(step, {}, start="image-2", current="image-1")
@@ -161,6 +170,67 @@ def test_a_new_plan_leaves_out_what_is_finished_and_reads_it_instead():
     left = without_finished(again, before)
     assert [step.operation for step in left.invocations] == [Operation.RECOLOR]
     assert left.invocations[0].input(Role.MASK) == "mask-1"
+
+
+def test_a_new_plan_reads_the_base_of_what_changed_nothing():
+    plan = steps(
+        remove(base="image-1", output="image-2"),
+        remove(target="cup", base="image-2", output="image-3"),
+        recolor(
+            target="",
+            base="image-3",
+            regions=(Region.box(0, 0, 0.5, 0.5, source="image-3"), Region.box(0, 0, 1, 1, source="image-1")),
+            output="image-4",
+        ),
+    )
+    for statuses in ({"s0": "unchanged", "s1": "unchanged"}, {"s0": "unchanged", "s1": "done"}):
+        first = with_ids(plan, 1, 1)
+        results = {}
+        for name, status in statuses.items():
+            step = settle_inputs(first.invocations[int(name[1:])], results, start="image-1", current="image-1")
+            results[step.id] = InvocationResult(invocation=step, status=status)
+        (left,) = without_finished(plan, results).invocations
+        there = "image-1" if statuses["s1"] == "unchanged" else "image-3"
+        assert left.input(Role.BASE) == there
+        assert [region.source for region in left.regions] == [there, "image-1"]
+
+
+def test_a_new_plan_leaves_out_what_was_not_found_and_what_needs_it():
+    before = ended(CHAIN, s0="not_found", s1="skipped", s2="failed")
+    again = steps(
+        segment(base="image-1", output="mask-5"),
+        recolor(base="image-1", mask="mask-5", output="image-5"),
+        remove(base="image-5", output="image-6"),
+        detect(base="image-1", output="boxes-5"),
+    )
+    assert without_finished(again, before) == steps(again.invocations[3])
+
+
+@given(random_plans(), st.data())
+def test_a_new_plan_reads_only_what_is_there_or_will_be(plan, data):
+    """However the first plan ended."""
+    results: dict[str, InvocationResult] = {}
+    while (wave := next_wave(plan, results)).ready:
+        for _, step, _ in wave.skipped:
+            results[step.id] = InvocationResult(invocation=step, status="skipped")
+        for _, planned in wave.ready:
+            step = settle_inputs(planned, results, start="image-1", current="image-1")
+            status = data.draw(st.sampled_from(["done", "unchanged", "failed", "not_found"]))
+            results[step.id] = InvocationResult(invocation=step, status=status)
+    new = {step.output: f"{step.output}0" for step in plan.invocations if step.output}
+    again = [
+        step.model_copy(
+            update={
+                "output": new.get(step.output),
+                "inputs": tuple(Input(handle=new.get(item.handle, item.handle)) for item in step.inputs),
+            }
+        )
+        for step in plan.invocations
+    ]
+    there = {result.invocation.output for result in results.values() if result.status == "done"}
+    for step in without_finished(steps(*again), results).invocations:
+        assert {item.handle for item in step.inputs} & {*new, *new.values()} <= there
+        there.add(step.output)
 
 
 def test_a_new_plan_keeps_what_was_asked_differently():

@@ -1,11 +1,13 @@
 """Which steps of a plan run next, on what, and which never will. Pure functions of the plan and the results so far."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vitron_agent.messages import Handle, Input, Invocation, InvocationResult, Module, Plan, Role
 
 _GOOD = frozenset({"done", "unchanged"})
+_SETTLED = _GOOD | {"not_found"}
+"""Ends that another try would not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +75,55 @@ def settle_inputs(
         if result.status == "unchanged" and result.invocation.output and (base := result.invocation.input(Role.BASE))
     }
 
-    def settled(item: Input) -> Input:
-        handle = item.handle
+    def made(handle: Handle) -> Handle:
         while handle in stands_for:
             handle = stands_for[handle]
-        if item.role is Role.BASE and handle == start and current is not None:
-            handle = current
-        return item.model_copy(update={"handle": handle})
+        return handle
 
-    return step.model_copy(update={"inputs": tuple(map(settled, step.inputs))})
+    def moved(item: Input) -> Input:
+        meant = current if item.role is Role.BASE and item.handle == start else None
+        return item.model_copy(update={"handle": meant or item.handle})
+
+    step = _reading(step, made)
+    return step.model_copy(update={"inputs": tuple(map(moved, step.inputs))})
 
 
 def without_finished(plan: Plan, results: Mapping[str, InvocationResult]) -> Plan:
     """A new plan of the same request without the steps that an earlier plan of it has finished already.
 
-    What reads the output of such a step reads the finished output instead.
+    What reads the output of such a step reads the finished output instead: the base where nothing changed. What needs
+    something that was not found goes too.
     """
-    finished = {
-        _asked(result.invocation): result.invocation
-        for result in results.values()
-        if result.status in {"done", "unchanged", "not_found"}
-    }
+    finished = {_asked(result.invocation): result for result in results.values() if result.status in _SETTLED}
     renamed: dict[Handle, Handle] = {}
-    steps = []
-    for step in plan.invocations:
-        inputs = tuple(
-            item.model_copy(update={"handle": renamed.get(item.handle, item.handle)}) for item in step.inputs
-        )
-        step = step.model_copy(update={"inputs": inputs})
+    steps: list[Invocation] = []
+    missing: set[int] = set()
+    for position, (step, needs) in enumerate(zip(plan.invocations, plan.dependencies(), strict=True)):
+        step = _reading(step, lambda handle: renamed.get(handle, handle))
         before = finished.get(_asked(step))
-        if before is None:
+        if needs & missing or (before is not None and before.status == "not_found"):
+            missing.add(position)
+        elif before is None:
             steps.append(step)
-        elif step.output and before.output:
-            renamed[step.output] = before.output
+        elif step.output and (left := _left(before)):
+            renamed[step.output] = left
     return plan.model_copy(update={"invocations": tuple(steps)})
+
+
+def _left(result: InvocationResult) -> Handle | None:
+    """What a good step leaves to those that read its output: its base where nothing changed."""
+    step = result.invocation
+    return step.input(Role.BASE) if result.status == "unchanged" else step.output
+
+
+def _reading(step: Invocation, renamed: Callable[[Handle], Handle]) -> Invocation:
+    """A step that reads other artifacts, as inputs and under what was drawn."""
+    inputs = tuple(item.model_copy(update={"handle": renamed(item.handle)}) for item in step.inputs)
+    regions = tuple(
+        region.model_copy(update={"source": renamed(region.source)}) if region.source else region
+        for region in step.regions
+    )
+    return step.model_copy(update={"inputs": inputs, "regions": regions})
 
 
 def _asked(step: Invocation) -> Invocation:
