@@ -1,8 +1,11 @@
 """The graph as a part of something else: a parent graph, Studio's chat, another agent's tool calls."""
 
+import _thread
 import asyncio
 import base64
 import io
+import itertools
+import threading
 from typing import Annotated
 
 import numpy as np
@@ -17,10 +20,13 @@ from typing_extensions import TypedDict
 
 from tests.scenes import move, picture, recolor, remove, segment, steps
 from vitron_agent.config import Settings
+from vitron_agent.errors import ConfigError, PersistenceError, UsageError
 from vitron_agent.graphs.build import build
+from vitron_agent.graphs.nodes import ingest as ingest_module
 from vitron_agent.graphs.state import SAVED_TYPES
 from vitron_agent.memory.checkpoints import serializer
-from vitron_agent.messages import Module, Operation, Plan
+from vitron_agent.messages import Module, Operation, Plan, Region
+from vitron_agent.tools import fakes
 
 RUN = {"configurable": {"thread_id": "parent-1"}}
 
@@ -135,6 +141,144 @@ def test_under_one_thread_results_of_the_last_turn_are_gone_in_the_next(make_age
     assert len(values["messages"]) == 6
 
 
+# -- runs that fail ----------------------------------------------------------------------------------------------
+
+
+def breaking(monkeypatch, repository, method: str, at: int = 1) -> None:
+    """A method of the repository fails once, at its so-manieth call."""
+    inner, calls = getattr(repository, method), itertools.count(1)
+
+    def outer(*args, **kwargs):
+        if next(calls) == at:
+            raise PersistenceError("the disk is gone")
+        return inner(*args, **kwargs)
+
+    monkeypatch.setattr(repository, method, outer)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize(
+    ("method", "at"),
+    [
+        ("recall", 1), ("recall", 2), ("record_plan", 1), ("claim_invocation", 1), ("finish_invocation", 1),
+        ("finish_turn", 1),
+    ],
+    ids=["ingest", "plan", "approve", "expert", "verify", "reply"],
+)  # fmt: skip
+def test_whichever_node_fails_the_next_message_finds_the_thread_free(make_agent, monkeypatch, method, at, awaited):
+    agent = make_agent(steps(recolor()), steps(recolor()))
+    agent.repository._busy_seconds = 0.5
+    parent = parent_of(agent)
+
+    def run():
+        given = {"messages": [message("red", picture())]}
+        return asyncio.run(parent.ainvoke(given, RUN)) if awaited else parent.invoke(given, RUN)
+
+    with monkeypatch.context() as broken:
+        breaking(broken, agent.repository, method, at)
+        with pytest.raises(PersistenceError, match="the disk is gone"):
+            run()
+    assert agent.repository.open_turn("parent-1").interrupted
+    assert run()["messages"][-1].text.startswith("Made the clock red")
+    assert [turn.status for turn in agent.history("parent-1")] == ["stopped", "done"]
+
+
+def test_a_failed_run_may_go_on_where_it_failed(make_agent):
+    agent = make_agent(steps(recolor()), behave=fakes.fail_first(1, lambda: ConfigError("pull the weights")))
+    graph = build(agent._services, checkpointer=InMemorySaver())
+    with pytest.raises(ConfigError):
+        asyncio.run(graph.ainvoke({"messages": [message("red", picture())]}, RUN))
+    assert asyncio.run(graph.ainvoke(None, RUN))["messages"][-1].text == "Made the clock red: image-2."
+    assert [turn.status for turn in agent.history("parent-1")] == ["done"]
+
+
+def test_a_lost_connection_is_tried_again_with_the_turn_in_hand(make_agent, monkeypatch):
+    agent = make_agent(steps(recolor()), behave=fakes.fail_first(1, ConnectionError))
+    monkeypatch.setattr(agent.repository, "release_turn", None)
+    values = asyncio.run(parent_of(agent).ainvoke({"messages": [message("red", picture())]}, RUN))
+    assert values["messages"][-1].text == "Made the clock red: image-2."
+
+
+def cancelled_then_asked_again(agent, is_reached, cancelled=None):
+    """Cancels a run once it is where it is wanted, and asks again."""
+    agent.repository._busy_seconds = 0.5
+    graph = build(agent._services, checkpointer=InMemorySaver())
+
+    async def run():
+        first = asyncio.create_task(graph.ainvoke({"messages": [message("red", picture())]}, RUN))
+        while not is_reached():
+            await asyncio.sleep(0.01)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        if cancelled is not None:
+            cancelled.set()
+        return await graph.ainvoke({"messages": [HumanMessage("hi")]}, RUN)
+
+    return asyncio.run(run())["messages"][-1].text
+
+
+def test_a_cancelled_run_leaves_its_thread_free(make_agent):
+    agent = make_agent(steps(recolor()), Plan(text="Hello!"), behave=fakes.work_slowly(20))
+    editor = agent._services.experts[Module.IMAGE_EDITING]
+    assert cancelled_then_asked_again(agent, lambda: editor.jobs) == "Hello!"
+    assert [turn.status for turn in agent.history("parent-1")] == ["stopped", "done"]
+
+
+def test_ctrl_c_in_a_plain_invoke_leaves_its_thread_free(make_agent):
+    def interrupted(job):
+        _thread.interrupt_main()
+        return fakes.paint(job)
+
+    agent = make_agent(steps(recolor()), Plan(text="Hello!"), behave=interrupted)
+    agent.repository._busy_seconds = 0.5
+    parent = parent_of(agent)
+    with pytest.raises(KeyboardInterrupt):
+        parent.invoke({"messages": [message("red", picture())]}, RUN)
+    assert parent.invoke({"messages": [HumanMessage("hi")]}, RUN)["messages"][-1].text == "Hello!"
+
+
+@pytest.mark.parametrize(
+    ("place", "ends"), [("begin_turn", ["stopped", "done"]), ("ingest", ["done"])], ids=["beginning", "taking media"]
+)
+def test_a_run_cancelled_on_its_way_into_a_turn_leaves_its_thread_free(make_agent, monkeypatch, place, ends):
+    agent = make_agent(Plan(text="Hello!"))
+    owner = agent.repository if place == "begin_turn" else ingest_module
+    reached, cancelled, inner = threading.Event(), threading.Event(), getattr(owner, place)
+
+    def outer(*args, **kwargs):
+        made = inner(*args, **kwargs)
+        reached.set()
+        cancelled.wait(10)
+        return made
+
+    monkeypatch.setattr(owner, place, outer)
+    assert cancelled_then_asked_again(agent, reached.is_set, cancelled) == "Hello!"
+    assert [turn.status for turn in agent.history("parent-1")] == ends
+
+
+# -- regions as JSON ---------------------------------------------------------------------------------------------
+
+REGIONS = (Region.box(0, 0, 0.5, 1), Region.polygon([(0, 0), (0, 1), (1, 1)]), Region.points([(0.5, 0.5)]))
+
+
+@pytest.mark.parametrize("region", REGIONS, ids=lambda region: region.kind)
+def test_regions_may_come_as_json(make_agent, region):
+    agent = make_agent(lambda request: steps(recolor(regions=request.regions)))
+    given = {"messages": [message("red", picture())], "regions": [region.model_dump(mode="json")]}
+    values = asyncio.run(build(agent._services, checkpointer=InMemorySaver()).ainvoke(given, RUN))
+    assert values["turn_status"] == "done"
+    assert agent._services.planner.requests[0].regions == agent.history("parent-1")[0].regions == (region,)
+
+
+def test_a_region_that_is_none_is_the_callers_mistake(make_agent):
+    agent = make_agent()
+    given = {"messages": [message("red", picture())], "regions": [{"kind": "box", "coordinates": [[0, 0], [2, 2]]}]}
+    with pytest.raises(UsageError, match=r"regions: .*lie in \[0, 1\]"):
+        asyncio.run(agent.graph.ainvoke(given, RUN))
+    assert agent.repository.threads() == ()
+
+
 # -- tool calls of another model ---------------------------------------------------------------------------------
 
 
@@ -164,6 +308,10 @@ def test_tool_calls_of_another_model_run_without_the_planner(make_agent):
         ("image_editing", {"operation": "fly"}, "no operation 'fly'"),
         ("image_editing", {"operation": "remove", "target": "x", "inputs": [{"handle": "image-7"}]}, "image-7"),
         ("video_generation", {"operation": "generate", "value": "a cat"}, "no expert for video_generation"),
+        *(
+            ("video_editing", {"operation": "remove", "regions": [region.model_dump(mode="json")]}, "video_editing")
+            for region in REGIONS
+        ),
     ],
 )
 def test_bad_tool_calls_are_answered_with_the_error(make_agent, name, args, words):

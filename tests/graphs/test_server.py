@@ -13,6 +13,7 @@ import pytest
 
 from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.memory.repository import Repository
+from vitron_agent.messages import Region
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +79,30 @@ def test_a_turn_under_the_server(server):
         assert values["turn_status"] == "failed"
         values = client.post(f"/threads/{thread}/runs/wait", json=body).json()
         assert len([message for message in values["messages"] if message.get("name") == "vitron"]) == 2
+        drawn = {"kind": "polygon", "coordinates": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]}
+        body["input"]["regions"] = [drawn]
+        values = client.post(f"/threads/{thread}/runs/wait", json=body).json()
+        assert "nothing to undo" in values["messages"][-1]["content"]
     with Repository(f"sqlite:///{log.parent}/vitron.db", ArtifactStore("memory://")) as repository:
-        assert [turn.text for turn in repository.history(thread)] == ["undo that", "undo that"]
+        turns = repository.history(thread)
+    assert [turn.text for turn in turns] == ["undo that"] * 3
+    assert [turn.regions for turn in turns] == [(), (), (Region.model_validate(drawn),)]
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_a_run_without_weights_leaves_its_thread_free(server):
+    url, log = server
+    call = {"name": "conversation", "args": {"operation": "undo"}, "id": "call-1"}
+    asked = [{"role": "user", "content": "remove the lamp"}]
+    told = [*asked, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    with httpx.Client(base_url=url, timeout=25) as client:
+        thread = client.post("/threads", json={}).json()["thread_id"]
+        body = {"assistant_id": "vitron", "input": {"messages": asked}}
+        failed = client.post(f"/threads/{thread}/runs/wait", json=body).json()
+        assert failed["__error__"]["error"] == "WeightsError", failed
+        body["input"]["messages"] = told
+        values = client.post(f"/threads/{thread}/runs/wait", json=body).json()
+        assert "messages" in values, (values, log.read_text()[-3000:])
+        assert "nothing to undo" in values["messages"][-1]["content"]
+    assert "BlockingError" not in log.read_text()

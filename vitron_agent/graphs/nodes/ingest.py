@@ -10,12 +10,14 @@ from typing import Any
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
 from langgraph.config import get_config
 from langgraph.types import Overwrite
+from pydantic import ValidationError
 
 from vitron_agent.artifacts import ArtifactRef
-from vitron_agent.errors import MediaError, MediaLimitError, MediaSourceError, UsageError
+from vitron_agent.errors import MediaError, MediaLimitError, MediaSourceError, TurnCancelled, UsageError
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnInput
 from vitron_agent.graphs.toolcalls import asks_modules
+from vitron_agent.graphs.workers import Stop
 from vitron_agent.ingest import Source, ingest
 from vitron_agent.memory.views import RunningTurn
 from vitron_agent.messages import Region
@@ -40,17 +42,36 @@ def ingest_node(services: Services) -> Node:
                 "messages hold no request: end them with a HumanMessage, or an AIMessage that calls modules"
             )
         text = request.text if request is not None else ""
-        regions = tuple(state.get("regions") or ())
+        regions = _read_regions(state.get("regions") or ())
         thread_id = get_config()["configurable"].get("thread_id")
         opened = services.turns.on_checkpoint(thread_id) if thread_id else None
         if opened is None:
             thread = str(thread_id or uuid.uuid4())
-            running, update = await asyncio.to_thread(_open, services, thread, text, messages, regions)
+            stop = Stop()
+            try:
+                running, update = await asyncio.to_thread(_open, services, thread, text, messages, regions, stop)
+            except BaseException:
+                stop.set("its run failed")  # where this was cancelled, _open still runs
+                held = services.turns.of_thread(thread)
+                if held is not None and held.stop is stop:
+                    await asyncio.to_thread(services.turns.give_up, thread, held.running.number)
+                raise
         else:
             running, update = opened.running, {"failure": ""}
-        return {**_FRESH, **update, "thread": running.thread, "turn": running.number, "text": text, "given": given}
+        begun = {"thread": running.thread, "turn": running.number, "text": text, "given": given, "regions": regions}
+        return {**_FRESH, **update, **begun}
 
     return ingest
+
+
+def _read_regions(given: Sequence[Any]) -> tuple[Region, ...]:
+    """Regions; a server's input holds them as JSON."""
+    try:
+        return tuple(map(Region.model_validate, given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"regions: {place or 'a region'}: {first['msg']}") from error
 
 
 _FRESH: dict[str, Any] = {
@@ -62,7 +83,7 @@ _FRESH: dict[str, Any] = {
 
 
 def _open(
-    services: Services, thread: str, text: str, messages: Sequence[AnyMessage], regions: tuple[Region, ...]
+    services: Services, thread: str, text: str, messages: Sequence[AnyMessage], regions: tuple[Region, ...], stop: Stop
 ) -> tuple[RunningTurn, dict[str, Any]]:
     failure, refs = "", dict[str, list[ArtifactRef]]()
     try:
@@ -71,16 +92,20 @@ def _open(
         refs = _take_media(services, messages)
     except MediaError as error:
         failure = str(error)
+    if stop.is_set():
+        raise TurnCancelled(stop.reason)
     _leave_asking(services, thread)
     flat = [ref for taken in refs.values() for ref in taken]
     running = services.repository.begin_turn(
         thread, text[: services.settings.max_characters], flat, regions, abandon=True
     )
+    services.turns.enter(running, stop, of_graph=True)
+    if stop.is_set():
+        services.turns.give_up(thread, running.number)
     handles = iter(services.repository.recall(thread).attached)
     replaced = [
         _without_media(message, [next(handles) for _ in refs[message.id]]) for message in messages if message.id in refs
     ]
-    services.turns.enter(running)
     return running, {"failure": failure, "messages": replaced}
 
 
