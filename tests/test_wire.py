@@ -20,6 +20,19 @@ def test_random_plans_round_trip(plan: Plan) -> None:
     assert read_plan(write_plan(plan), DRAWN) == plan
 
 
+@given(plans(DRAWN), st.data())
+def test_drawings_without_a_name_are_written_by_one_of_their_own(plan: Plan, data: st.DataObject) -> None:
+    more = st.lists(st.sampled_from(DRAWN), max_size=3)
+    steps = tuple(step.model_copy(update={"regions": (*step.regions, *data.draw(more))}) for step in plan.invocations)
+    named = {region.name for step in steps for region in step.regions if region.name}
+    num_nameless = sum(region.kind != "box" and not region.name for step in steps for region in step.regions)
+    text = write_plan(plan.model_copy(update={"invocations": steps}))
+    again = read_plan(text, [DRAWN[0]] * (len(named) + num_nameless + len(DRAWN)))
+    written = [region for step in again.invocations for region in step.regions]
+    assert len(written) == sum(len(step.regions) for step in steps)
+    assert len({region.name for region in written if region.name} - named) == num_nameless
+
+
 @given(st.text(max_size=200) | st.text(st.sampled_from("<>/modulestrcin: =\\"), max_size=80))
 def test_reader_gives_a_plan_or_a_syntax_error_whatever_it_reads(text: str) -> None:
     with contextlib.suppress(WireSyntaxError, UnknownTargetError):

@@ -15,7 +15,7 @@ Inside target and value a backslash escapes ``\``, ``<``, ``:`` and ``=>``. The 
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import count, groupby
 
 from pydantic import ValidationError
 
@@ -78,11 +78,11 @@ _BOX = re.compile(
 def write_plan(plan: Plan) -> str:
     """The plan's text; ``read_plan`` gives the plan back (boxes to three decimals).
 
-    Raises:
-        ValueError: A drawing that is not a box has no name to be called by.
+    Drawings without a name that only a name can stand for (in another model's tool calls) get the next ``region-n``.
     """
     if plan.invocations:
-        return "".join(map(write_invocation, plan.invocations))
+        names = _new_names(plan)
+        return "".join(write_invocation(_with_names(step, names)) for step in plan.invocations)
     return re.sub(rf"\\*<(?={_TAG})", lambda match: "\\" + match[0], plan.text, flags=re.IGNORECASE)
 
 
@@ -103,6 +103,20 @@ def write_invocation(invocation: Invocation) -> str:
     if invocation.signal:
         parts.append(SIGNAL)
     return "".join(parts)
+
+
+def _new_names(plan: Plan) -> Iterator[str]:
+    """``region-n`` for all n that the plan's drawings leave free."""
+    taken = {region.name for step in plan.invocations for region in step.regions}
+    return (name for name in map("region-{}".format, count(1)) if name not in taken)
+
+
+def _with_names(step: Invocation, names: Iterator[str]) -> Invocation:
+    regions = tuple(
+        region if region.name or region.kind == "box" else region.model_copy(update={"name": next(names)})
+        for region in step.regions
+    )
+    return step.model_copy(update={"regions": regions})
 
 
 def write_region(region: Region) -> str:
