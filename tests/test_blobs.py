@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import fsspec
@@ -196,6 +197,32 @@ def test_putting_again_makes_it_young(tmp_path: Path) -> None:
     store.put(b"x", ".bin")
 
     assert store.age(digest) < 60
+
+
+def test_putting_again_makes_it_young_in_a_bucket_too(tmp_path: Path) -> None:
+    store = BlobStore("memory://")
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    digest = store.put(b"x", ".bin")
+    for put in (lambda: store.put(b"x", ".bin"), lambda: store.put_file(file, ".bin")):
+        entry = store._fs.store[store._key(digest, ".bin")]
+        entry.modified -= timedelta(seconds=1000)
+        assert store.age(digest) >= 1000
+
+        assert put() == digest
+
+        assert store.age(digest) < 60
+
+
+def test_what_another_deletes_meanwhile_is_missing_too(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+    digest = store.put(b"x", ".bin")
+    key = store._keys(digest)
+    store.delete(digest)
+    store._keys = lambda *_: key  # type: ignore[method-assign]
+
+    with pytest.raises(ArtifactError, match="is not in the store"):
+        store.age(digest)
 
 
 @pytest.mark.parametrize("method", ["read", "open", "path", "size", "age", "check"])

@@ -144,7 +144,10 @@ class BlobStore:
 
     def age(self, digest: str, suffix: str | None = None) -> float:
         """Seconds since it was last put; raises ArtifactError if it is missing."""
-        return time.time() - float(self._fs.modified(self._find(digest, suffix)).timestamp())
+        try:
+            return time.time() - float(self._fs.modified(self._find(digest, suffix)).timestamp())
+        except FileNotFoundError as error:  # deleted since it was found
+            raise self._missing(digest) from error
 
     def delete(self, digest: str) -> None:
         """Removes it; nothing happens where it is gone already."""
@@ -175,19 +178,26 @@ class BlobStore:
     def _find(self, digest: str, suffix: str | None) -> str:
         keys = self._keys(digest, suffix)
         if not keys:
-            raise ArtifactError(
-                f"artifact sha256:{digest} is not in the store {self.url}; open the store that the conversation was "
-                "written with, or send its source again"
-            )
+            raise self._missing(digest)
         return keys[0]
 
+    def _missing(self, digest: str) -> ArtifactError:
+        return ArtifactError(
+            f"artifact sha256:{digest} is not in the store {self.url}; open the store that the conversation was "
+            "written with, or send its source again"
+        )
+
     def _holds(self, key: str, nbytes: int) -> bool:
-        """Whether it is there already, in full length: a power failure may have cut it short."""
+        """Whether it is there already, in full length (a power failure may have cut it short) and young again.
+
+        Never where the store is not a folder: only writing again makes a file young there, for age().
+        """
+        if self._folder is None:
+            return False
         try:
             if self._fs.size(key) != nbytes:
                 return False
-            if self._folder is not None:
-                os.utime(key)  # for age()
+            os.utime(key)
         except FileNotFoundError:
             return False
         return True
