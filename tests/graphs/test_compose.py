@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from tests.scenes import move, picture, recolor, remove, segment, steps
 from vitron_agent.config import Settings
-from vitron_agent.errors import ConfigError, PersistenceError, UsageError
+from vitron_agent.errors import ConfigError, PersistenceError, TurnOpenError, UsageError
 from vitron_agent.graphs.build import build
 from vitron_agent.graphs.nodes import ingest as ingest_module
 from vitron_agent.graphs.state import SAVED_TYPES
@@ -121,6 +121,16 @@ def test_an_approval_surfaces_at_the_parent_and_resumes_there(make_agent):
     assert values["messages"][-1].text == "Made the clock red: image-2."
 
 
+def test_what_waits_in_a_graph_can_be_cancelled_or_is_in_the_agents_way_at_once(make_agent):
+    agent = make_agent(steps(recolor()), Plan(text="Hello!"), approval="always")
+    graph = build(agent._services, checkpointer=InMemorySaver())
+    assert asyncio.run(graph.ainvoke({"messages": [message("red", picture())]}, RUN, version="v2")).interrupts
+    with pytest.raises(TurnOpenError, match="cancel"):
+        agent.chat("hi", thread="parent-1")
+    assert agent.cancel("parent-1")
+    assert agent.chat("hi", thread="parent-1").text == "Hello!"
+
+
 def test_a_new_message_instead_of_a_decision_takes_its_place(make_agent):
     agent = make_agent(steps(recolor()), Plan(text="Hello!"), approval="always")
     graph = build(agent._services, checkpointer=InMemorySaver())
@@ -128,7 +138,9 @@ def test_a_new_message_instead_of_a_decision_takes_its_place(make_agent):
     assert first.interrupts
     again = asyncio.run(graph.ainvoke({"messages": [HumanMessage("hi")]}, RUN))
     assert again["messages"][-1].text == "Hello!"
-    assert [turn.status for turn in agent.history("parent-1")] == ["stopped", "done"]
+    left, answered = agent.history("parent-1")
+    assert (left.status, answered.status) == ("stopped", "done")
+    assert left.reply == "Stopped: a new message came instead of a decision."
 
 
 def test_under_one_thread_results_of_the_last_turn_are_gone_in_the_next(make_agent):
@@ -264,9 +276,12 @@ REGIONS = (Region.box(0, 0, 0.5, 1), Region.polygon([(0, 0), (0, 1), (1, 1)]), R
 
 @pytest.mark.parametrize("region", REGIONS, ids=lambda region: region.kind)
 def test_regions_may_come_as_json(make_agent, region):
-    agent = make_agent(lambda request: steps(recolor(regions=request.regions)))
+    agent = make_agent(lambda request: steps(recolor(regions=request.regions)), approval="always")
+    graph = build(agent._services, checkpointer=InMemorySaver(serde=serializer(SAVED_TYPES)))
     given = {"messages": [message("red", picture())], "regions": [region.model_dump(mode="json")]}
-    values = asyncio.run(build(agent._services, checkpointer=InMemorySaver()).ainvoke(given, RUN))
+    waiting = asyncio.run(graph.ainvoke(given, RUN, version="v2")).interrupts[0]
+    assert tuple(graph.get_state(RUN).values["regions"]) == (region,)
+    values = asyncio.run(graph.ainvoke(Command(resume={waiting.id: {"decisions": [{"type": "approve"}]}}), RUN))
     assert values["turn_status"] == "done"
     assert agent._services.planner.requests[0].regions == agent.history("parent-1")[0].regions == (region,)
 

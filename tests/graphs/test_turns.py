@@ -1,6 +1,8 @@
 """Who gets an open turn: the graph takes over what another process left, and only that."""
 
 import asyncio
+import contextlib
+import threading
 
 import pytest
 
@@ -22,9 +24,17 @@ def interrupted(repository, number=1):
     repository.release_turn(repository.begin_turn("demo", "interrupted"))
 
 
-def test_experts_side_by_side_take_an_interrupted_turn_over_once(repository):
+def test_experts_side_by_side_take_an_interrupted_turn_over_once(repository, monkeypatch):
     interrupted(repository)
     turns = OpenTurns(repository)
+    resume, together = repository.resume_turn, threading.Barrier(2)
+
+    def resume_together(thread):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.2)
+        return resume(thread)
+
+    monkeypatch.setattr(repository, "resume_turn", resume_together)
 
     async def wave():
         return await asyncio.gather(*(turns.take("demo", 1) for _ in range(4)))

@@ -85,7 +85,7 @@ class Anywhere(Runnable[Any, Any]):
     def __init__(self, node: Node, turns: OpenTurns | None = None, retried: tuple[type[Exception], ...] = ()) -> None:
         self._node = node
         self._turns = turns
-        self._retried = retried
+        self._passing: tuple[type[BaseException], ...] = (GraphBubbleUp, *retried)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: ARG002
         """Runs it in a thread of its own, because the caller's may have an event loop running (a notebook's has)."""
@@ -100,7 +100,7 @@ class Anywhere(Runnable[Any, Any]):
         """Runs it."""
         try:
             return await self._node(input)
-        except (GraphBubbleUp, *self._retried):
+        except self._passing:
             raise
         except BaseException:
             await asyncio.to_thread(self._give_up, input)

@@ -57,7 +57,8 @@ class OpenTurns:
             ThreadBusyError: Its holder is alive.
             UnknownThreadError: It has ended.
         """
-        return self._known(thread, number) or await asyncio.to_thread(self._take_over, thread, number)
+        known = self._known(thread, number)
+        return await asyncio.to_thread(self._take_over, thread, number) if known is None else known
 
     def on_checkpoint(self, checkpoint_thread: str) -> OpenTurn | None:
         """The turn that runs on this thread of checkpoints, where ``VitronAgent`` began it."""
