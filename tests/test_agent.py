@@ -466,6 +466,22 @@ def test_cancel_says_whether_there_was_something(make_agent):
     assert agent.cancel("demo") is False
 
 
+def test_a_plan_sees_the_picture_of_what_was_undone_as_chat_would(make_agent):
+    agent = make_agent(*[steps(recolor())] * 3)
+    agent.chat("red", images=[picture()], thread="demo")
+    agent.undo("demo")
+    planned = agent.plan("red", thread="demo").invocations[0].inputs
+    assert agent.chat("red", thread="demo").invocations[0].invocation.inputs == planned
+
+
+def test_a_fork_of_nothing_cannot_be_resumed(make_agent):
+    agent = make_agent(steps(recolor()))
+    agent.chat("red", images=[picture()], thread="demo")
+    agent.undo("demo")
+    with pytest.raises(UnknownThreadError, match="no turns yet"):
+        agent.resume(agent.fork("demo"))
+
+
 def test_closing_leaves_a_running_turn_for_resume(make_agent):
     agent = make_agent(steps(recolor()), behave=fakes.work_slowly(30))
     with ThreadPoolExecutor(1) as pool:

@@ -193,6 +193,8 @@ class VitronAgent:
         name = _thread_name(thread)
         taken, drawn = self._checked(text, images, videos, regions, name)
         memory = self._repository.recall(name, num_turns=HISTORY, num_media=MEDIA)
+        if memory.current is None and not taken and memory.next_numbers:  # all was undone: what came with it stays
+            taken = [item.ref for item in self._repository.brought(name)]
         handles = named(taken, memory)
         new = tuple(
             NamedArtifact(handle=handles[position], ref=item, turn=0, invocation=None, slot="attached")
@@ -251,7 +253,9 @@ class VitronAgent:
             ThreadBusyError: The turn runs in another process.
         """
         held = self._services.turns.of_thread(thread)
-        if held is not None:
+        if held is not None and held.asking:
+            self._services.turns.give_up(thread, held.running.number)
+        elif held is not None:
             held.stop.set(CANCELLED)
             return True
         if self._repository.open_turn(thread) is None:
@@ -264,11 +268,17 @@ class VitronAgent:
         return self._repository.history(thread)
 
     def undo(self, thread: str, turns: int = 1) -> tuple[int, ...]:
-        """Takes back the newest turns and returns their numbers; they stay in the history.
+        """Takes back the newest turns that brought, made or selected something, and the talk between and after them.
+
+        They stay in the history. Pictures that came with them are there again in the next turn, where nothing else is
+        left to work on.
+
+        Returns:
+            The numbers of all turns that were taken back, newest first.
 
         Raises:
             UnknownThreadError: No such thread.
-            UsageError: Fewer turns stand, or the last one has not ended.
+            UsageError: Fewer such turns stand, or the last one has not ended.
         """
         return self._repository.undo(thread, turns)
 

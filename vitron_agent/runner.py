@@ -15,7 +15,14 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command, Interrupt
 
 from vitron_agent.artifacts import ArtifactRef
-from vitron_agent.errors import PersistenceError, ThreadBusyError, TurnOpenError, UsageError, VitronError
+from vitron_agent.errors import (
+    PersistenceError,
+    ThreadBusyError,
+    TurnOpenError,
+    UnknownThreadError,
+    UsageError,
+    VitronError,
+)
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import describe, read_decisions, read_pending
 from vitron_agent.graphs.build import build, recursion_limit
@@ -23,7 +30,7 @@ from vitron_agent.graphs.reply import render
 from vitron_agent.graphs.services import Services
 from vitron_agent.graphs.state import SAVED_TYPES
 from vitron_agent.graphs.workers import Stop
-from vitron_agent.memory.checkpoints import drop, drop_ended, open_checkpointer
+from vitron_agent.memory.checkpoints import drop, drop_ended, open_checkpointer, unlock
 from vitron_agent.memory.views import RunningTurn, TurnView
 from vitron_agent.messages import Handle, InvocationResult, Region
 from vitron_agent.replies import Reply, ReplyStatus, step_of, view_of
@@ -77,6 +84,9 @@ class Runner:
     ) -> Reply:
         """Begins a turn and runs it to its end or to its approval."""
         async with self._alone_on(thread):
+            held = self._services.turns.of_thread(thread)
+            if held is not None and held.asking:  # in a graph without us; nobody works on it while it waits
+                await asyncio.to_thread(self._services.turns.give_up, thread, held.running.number)
             try:
                 begin = self._services.repository.begin_turn
                 running = await _patiently(begin, thread, text, attachments, regions)
@@ -85,6 +95,11 @@ class Runner:
                     f"the last turn of {thread!r} has not ended (it was interrupted, or waits for a decision): "
                     f"resume({thread!r}) goes on with it, cancel({thread!r}) gives it up"
                 ) from error
+            try:
+                await drop(self._saver, running)  # what a deleted conversation of that name left
+            except BaseException:
+                await asyncio.to_thread(self._services.repository.release_turn, running)
+                raise
             return await self._run(running, _input(text, regions), listener, stop)
 
     async def resume(
@@ -98,7 +113,10 @@ class Runner:
         """Goes on with the thread's open turn; the last turn's reply where none is open."""
         repository = self._services.repository
         async with self._alone_on(thread):
-            newest = (await asyncio.to_thread(repository.history, thread, limit=1))[-1]
+            turns = await asyncio.to_thread(repository.history, thread, limit=1)
+            if not turns:
+                raise UnknownThreadError(f"thread {thread!r} has no turns yet; there is nothing to resume")
+            newest = turns[-1]
             if newest.finished is not None and decisions is None:
                 return self._reply_of(newest)
             running = await _patiently(repository.resume_turn, thread)
@@ -210,7 +228,9 @@ class Runner:
             await self._drop(running)
 
     async def _drop(self, running: RunningTurn) -> None:
-        if not self._services.settings.keep_checkpoints:
+        if self._services.settings.keep_checkpoints:
+            await unlock(self._saver)
+        else:
             await drop(self._saver, running)
 
     def _config(self, running: RunningTurn) -> RunnableConfig:

@@ -126,12 +126,12 @@ def history(thread: Thread = _DEFAULT, database: Database = None, artifacts: Art
 
 @app.command()
 def undo(
-    turns: Annotated[int, typer.Argument(min=1, help="How many turns.")] = 1,
+    turns: Annotated[int, typer.Argument(min=1, help="How many turns that changed something; talk doesn't count.")] = 1,
     thread: Thread = _DEFAULT,
     database: Database = None,
     artifacts: Artifacts = None,
 ) -> None:
-    """Take back the last turns of a conversation."""
+    """Take back the last turns that changed something, and the talk after them."""
     with _agent(None, database, artifacts) as agent:
         undone = agent.undo(thread, turns)
     _out.print(f"Undone: turn {', '.join(map(str, undone))}.")

@@ -74,7 +74,7 @@ def wish(step: Invocation) -> str:
         Operation.REMOVE: f"remove {thing}",
         Operation.REPLACE: f"replace {thing} by {f'“{value}”' if value else 'what is in'}{_from(source, value)}",
         Operation.ADD: f"add “{step.target}”{_from(source, step.target)}{f' {value}' if value else ''}",
-        Operation.MOVE: f"move {thing} {value}",
+        Operation.MOVE: f"move {thing} {value or 'there'}",
         Operation.RECOLOR: f"make {thing} {value}",
         Operation.BACKGROUND: _background(value, source),
         Operation.STYLE: f"apply the style “{value}”{_to_part(step)}",

@@ -72,15 +72,18 @@ def check_plan(
     """
     _check_budget(plan, budget, calls_left)
     made: dict[Handle, Kind] = {}
+    came_from: dict[Handle, frozenset[Handle]] = {}
     later = [step.output for step in plan.invocations]
     for number, step in enumerate(plan.invocations, 1):
         where = f"step {number} ({step.module.value} {step.operation.value})"
         _check_capability(step, experts, profile)
         _check_words(step, where)
         _check_inputs(step, where, made, later[number - 1 :], kind_of)
+        seen = _check_drawings(step, where, came_from)
         kind = output_kind(step)
         if step.output and kind:
             made[step.output] = kind
+            came_from[step.output] = seen
 
 
 def _check_budget(plan: Plan, budget: Budget, calls_left: int) -> None:
@@ -151,6 +154,19 @@ def _check_inputs(
     for region in step.regions:
         if region.source:
             _kind(region.source, where, made, later, kind_of)
+
+
+def _check_drawings(step: Invocation, where: str, came_from: Mapping[Handle, frozenset[Handle]]) -> frozenset[Handle]:
+    """A drawing must be on what the step works on, or on what that was made from; gives all of these handles."""
+    own = frozenset(item.handle for item in step.inputs)
+    seen = own.union(*(came_from.get(handle, frozenset()) for handle in own))
+    for region in step.regions:
+        if region.source and region.source not in seen:
+            raise WrongMediaError(
+                f"{where} works on {' and '.join(sorted(own)) or 'nothing'}, but {region.name or 'its region'} was "
+                f"drawn on {region.source}"
+            )
+    return seen
 
 
 def _kind(handle: Handle, where: str, made: Mapping[Handle, Kind], later: list[Handle | None], kind_of: KindOf) -> Kind:

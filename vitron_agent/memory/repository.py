@@ -373,7 +373,8 @@ class Repository:
     def delete_thread(self, thread: str) -> None:
         """Deletes a conversation; turns that a fork still sees go over to the fork. Bytes go by collect_garbage.
 
-        Checkpoints of an interrupted turn stay in the saver: drop them before a thread of that name begins anew.
+        Checkpoints of an interrupted turn stay in the saver: a new turn of that number, or the next opening without
+        ``keep_checkpoints``, drops them.
 
         Raises:
             ThreadBusyError: A turn of it is running.

@@ -46,7 +46,7 @@ def _shown(state: TurnState) -> list[InvocationResult]:
     return sorted(kept, key=lambda result: in_order.get(result.invocation.id, -1))
 
 
-_GOOD = frozenset({"done", "not_found"})
+_GOOD = frozenset({"done", "unchanged", "not_found"})
 
 
 def _unanswered(state: TurnState, text: str) -> list[ToolMessage]:
