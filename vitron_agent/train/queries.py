@@ -3,22 +3,22 @@
     python -m vitron_agent.train.queries VOC_FOLDER [--segments BSDS_FOLDER] [--holdout PART] [--output FILE]
 
 VOC_FOLDER has the layout of Pascal VOC 2007; masks (SegmentationClass) are used where there are any. BSDS_FOLDER holds
-photos with human segmentations (BSDS500). About an hour on one CPU core for 250 photos; the same seed gives the same
-weights on the same machine.
+photos with human segmentations (BSDS500). About half an hour on one CPU core for 250 photos; the same seed gives the
+same weights on the same machine.
 
 1. *Queries*: for each kind a linear classifier of the encoder's places, beside the kind's ImageNet classes. For what
    follows, photos are asked with queries that were learned from other photos, as unseen photos will be.
 2. *Localiser*: a small convolutional network from query maps and features to boxes and masks. It is told what to look
    for by maps only (learned query, ImageNet classes or an example of the thing), so it serves all other words as well.
-3. *Outlines*: the masks that it found within the annotated boxes, cut out by GrabCut, teach it better masks.
+   Masks are learned from those that are annotated, from boxes, and from the segments.
 
 ``--holdout K/N`` leaves out every photo whose position modulo N is K, ``--holdout masks`` those that have masks;
 ``benchmarks/grounding.py --part PART --weights FILE`` measures on just these.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vitron_agent.config import Settings
-from vitron_agent.messages import Box
 from vitron_agent.model.encoders.dense import GRID, SIZES, DenseEncoder, DenseFeatures
 from vitron_agent.model.encoders.efficientnet import Levels
 from vitron_agent.tools.backends.embedded.learned import (
@@ -44,27 +43,22 @@ from vitron_agent.tools.backends.embedded.learned import (
 from vitron_agent.tools.backends.embedded.localiser import HEAD_DIMS, LOW_DIMS, MID_DIMS, Localiser
 from vitron_agent.tools.backends.embedded.vision import View
 from vitron_agent.tools.phrases.nouns import load_nouns
-from vitron_agent.tools.regions import normalised, pixel_box
 from vitron_agent.train.data.segments import read_segments
 from vitron_agent.train.data.voc import CLASSES, PLAIN_NAMES, Photo, held_out, read_voc
 from vitron_agent.train.grounding.examples import (
     Example,
     SegmentExample,
-    cropped,
+    give_mask,
     make_example,
     make_segments,
 )
 from vitron_agent.train.grounding.linear import Annotated, Fit, Places, draw_places, fit, joined
 from vitron_agent.train.grounding.localiser import Asker, Config, train
-from vitron_agent.train.grounding.outlines import find_outline, give_outline
 
 WITHOUT_CLASSES = frozenset({CLASSES.index("person")})
 """Kinds that none of the ImageNet classes really is of."""
 _FOLDS = 4
-_WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
-_CROPS, _CROP_SIDES = 2, (0.4, 0.9)
 _SAMPLES = 60
-_BOX_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,7 @@ class Trainer:
         drawn: list[Places] = []
         low, mid = list[Tensor](), list[Tensor]()
         for number, photo in enumerate(self.photos):
-            features = self._sight.look(photo.image(), _name(photo, _WHOLE))
+            features = self._sight.look(photo.image(), photo.name)
             drawn.append(
                 draw_places(features, self._sight.classify, number, _things(photo), self._classes, self._random)
             )
@@ -163,7 +157,7 @@ class Trainer:
         )
 
     def examples(self, seen: Seen) -> list[Example]:
-        """Every photo and some parts of it, asked with queries learned from other photos."""
+        """Every photo, asked with queries learned from other photos, and its annotated masks."""
         numbers = range(len(self.photos))
         folds = [
             self.queries(seen.places, [number for number in numbers if number % _FOLDS != fold])
@@ -171,11 +165,13 @@ class Trainer:
         ]
         made = []
         for number, photo in enumerate(self.photos):
-            image = photo.image()
-            for window in self._windows(photo, image.shape[1], image.shape[0]):
-                view = self._view(_cut(image, window), _name(photo, window), seen.projections)
-                things = cropped(_things(photo), window)
-                made.append(make_example(view, number, window, things, folds[number % _FOLDS]))
+            view = self._view(photo.image(), photo.name, seen.projections)
+            example = make_example(view, number, _things(photo), folds[number % _FOLDS])
+            for kind in example.kinds:
+                annotated = photo.mask(CLASSES[kind])
+                if annotated is not None:
+                    give_mask(example, kind, *annotated)
+            made.append(example)
         return made
 
     def segments(self, folder: Path | None, projections: Projections) -> list[SegmentExample]:
@@ -188,40 +184,10 @@ class Trainer:
         return made
 
     def localiser(self, examples: list[Example], segments: list[SegmentExample], steps: int) -> Localiser:
-        """Trains from boxes, finds outlines, and trains on."""
+        """Trains the second part."""
         config = Config(steps=steps, seed=self._seed, segments=Config.segments if segments else 0)
         torch.manual_seed(self._seed)
-        localiser = Localiser()
-        for example in examples:
-            self._give_masks(example)
-        first = replace(config, steps=min(_BOX_STEPS, steps))
-        train(Asker(examples, segments, WITHOUT_CLASSES, first), localiser, first, self._log.print)
-        self._log.print("finding outlines")
-        for number, photo in enumerate(self.photos):
-            whole = next(example for example in examples if example.photo == number)
-            for kind in sorted(whole.kinds - whole.outlines.keys()):
-                give_outline(examples, number, kind, find_outline(localiser, whole, kind, photo.image()))
-        second = replace(config, seed=self._seed + 1)
-        return train(Asker(examples, segments, WITHOUT_CLASSES, second), localiser, second, self._log.print)
-
-    def _give_masks(self, example: Example) -> None:
-        photo = self.photos[example.photo]
-        for kind in example.kinds:
-            annotated = photo.mask(CLASSES[kind])
-            if annotated is not None:
-                mask, counted = annotated
-                give_outline([example], example.photo, kind, (mask.astype(np.float32), counted.astype(np.float32)))
-
-    def _windows(self, photo: Photo, width: int, height: int) -> Iterator[Box]:
-        """The whole photo, and random parts of it that show something; the same for the same photo and seed."""
-        yield _WHOLE
-        random = np.random.default_rng([self._seed, *photo.name.encode()])
-        for _ in range(_CROPS):
-            across, down = np.rint((width, height) * random.uniform(*_CROP_SIDES, 2)).astype(int).tolist()
-            left, top = random.integers(0, (width - across + 1, height - down + 1)).tolist()
-            window = normalised((left, top, left + across, top + down), width, height)
-            if any(not thing.difficult for thing in cropped(_things(photo), window)):
-                yield window
+        return train(Asker(examples, segments, WITHOUT_CLASSES, config), Localiser(), config, self._log.print)
 
     def _view(self, image: NDArray[np.uint8], name: str, projections: Projections) -> View:
         features = self._sight.look(image, name)
@@ -243,24 +209,15 @@ def _things(photo: Photo) -> list[Annotated]:
     return [Annotated(CLASSES.index(thing.name), thing.box, thing.difficult) for thing in photo.things]
 
 
-def _name(photo: Photo, window: Box) -> str:
-    return "-".join([photo.name, *(f"{round(side * 1e4)}" for side in window)])
-
-
-def _cut(image: NDArray[np.uint8], window: Box) -> NDArray[np.uint8]:
-    left, top, right, bottom = pixel_box(window, image.shape[1], image.shape[0])
-    return image[top:bottom, left:right]
-
-
 def main() -> None:
     """Trains and writes the weights."""
     parser = argparse.ArgumentParser(description="Learn the weights of grounding from photos with boxes.")
     parser.add_argument("folder", type=Path, help="photos in the layout of Pascal VOC 2007")
     parser.add_argument("--segments", type=Path, help="photos with human segmentations (BSDS500)")
     parser.add_argument("--holdout", help="K/N: leave out every N-th photo from the K-th on; masks: those with masks")
-    parser.add_argument("--features", type=Path, help="keep what the encoder saw in this folder (12 GB)")
+    parser.add_argument("--features", type=Path, help="keep what the encoder saw in this folder (7 GB)")
     parser.add_argument("--output", type=Path, default=WEIGHTS)
-    parser.add_argument("--steps", type=int, default=Config.steps, help="steps of the localiser's last training")
+    parser.add_argument("--steps", type=int, default=Config.steps, help="steps of the localiser")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     photos = list(read_voc(arguments.folder))
@@ -271,7 +228,7 @@ def main() -> None:
     trainer = Trainer(photos, sight, arguments.seed, log)
     log.print(f"looking at {len(photos)} photos")
     seen = trainer.look()
-    log.print(f"learning from {len(seen.places.features)} places; looking at parts of the photos")
+    log.print(f"learning from {len(seen.places.features)} places; asking every photo")
     examples = trainer.examples(seen)
     segments = trainer.segments(arguments.segments, seen.projections)
     log.print(f"training the localiser on {len(examples)} pictures and {len(segments)} with segments")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vitron_agent.tools.backends.embedded.localiser import GRID, HEAD_DIMS, Localiser, Scene, query_channels
-from vitron_agent.train.grounding.examples import Example, SegmentExample, cropped, make_target
+from vitron_agent.train.grounding.examples import Example, SegmentExample, give_mask, make_target
 from vitron_agent.train.grounding.linear import Annotated
 from vitron_agent.train.grounding.localiser import Asker, Config, train
 
@@ -25,7 +25,7 @@ def example(photo: int, kind: int, box: tuple[float, float, float, float]) -> Ex
     likeness[kind, :, top:bottom, left:right] = 3
     maps = {"learned": likeness.half(), "classes": likeness.half()}
     halves = Scene(*(getattr(scene, part.name).half() for part in dataclasses.fields(Scene)))
-    return Example(photo, (0, 0, 1, 1), (ROWS, COLUMNS), halves, maps, (Annotated(kind, box, False),))
+    return Example(photo, (ROWS, COLUMNS), halves, maps, (Annotated(kind, box, False),))
 
 
 BOXES = [(0.1, 0.1, 0.5, 0.6), (0.5, 0.3, 0.9, 0.9), (0.2, 0.5, 0.8, 0.95), (0.05, 0.2, 0.4, 0.8)]
@@ -60,17 +60,17 @@ def test_difficult_things_do_not_count():
     assert one.kinds == frozenset()
 
 
-def test_parts_of_pictures_keep_what_is_mostly_in_them():
-    things = [
-        Annotated(0, (0.0, 0.0, 0.5, 0.5), False),
-        Annotated(1, (0.4, 0.0, 1.0, 1.0), False),
-        Annotated(2, (0.8, 0.8, 0.9, 0.9), False),
-    ]
-    left = cropped(things, (0.0, 0.0, 0.5, 1.0))
-    assert [thing.kind for thing in left] == [0, 1]
-    assert left[0].box == (0.0, 0.0, 1.0, 0.5)
-    assert not left[0].difficult
-    assert left[1].difficult
+def test_an_annotated_mask_is_what_it_learns():
+    one = example(0, 1, (0.25, 0.25, 0.75, 0.75))
+    mask, counted = torch.zeros(60, 80).bool().numpy(), torch.ones(60, 80).bool().numpy()
+    mask[15:30, 20:40], counted[:, 60:] = True, False
+    give_mask(one, 1, mask, counted)
+    target = make_target(one, 1)
+    assert target.boxes == ()
+    assert target.mask[12:24, 16:32].min() == 1
+    assert target.mask.sum() == 12 * 16
+    assert target.weight[: 2 * ROWS, : 2 * COLUMNS][:, 48:].max() == 0
+    assert target.weight[: 2 * ROWS, : 2 * COLUMNS][:, :48].min() == 1
 
 
 @pytest.mark.slow

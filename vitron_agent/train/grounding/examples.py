@@ -19,33 +19,29 @@ from vitron_agent.tools.backends.embedded.localiser import GRID, HEAD_DIMS, SCAL
 from vitron_agent.tools.backends.embedded.vision import View, exemplar_likeness
 from vitron_agent.train.grounding.linear import Annotated, cover
 
-_SLIVER, _MOSTLY = 0.01, 0.3
-"""Thinner cuts of things are dropped; of less than this share of a thing one need not recognise it."""
 _CENTER = 0.6
 """Places in this middle part of a box propose it."""
 
 
 @dataclass
 class Example:
-    """A picture, or a part of one.
+    """A picture with its things.
 
     Attributes:
         photo: The number of the photo.
-        window: Which part of the photo it is.
         grid: Rows and columns.
         scene: float16.
         likeness: For each source of queries ("learned", "classes") the maps [K, 3, G, G], float16.
         things: What is on it.
-        outlines: For some kinds the mask and how much each place of it counts, both [2G, 2G] float16.
+        masks: For some kinds the mask and which places of it count, both [2G, 2G] float16.
     """
 
     photo: int
-    window: Box
     grid: tuple[int, int]
     scene: Scene
     likeness: dict[str, Tensor]
     things: tuple[Annotated, ...]
-    outlines: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    masks: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     @property
     def kinds(self) -> frozenset[int]:
@@ -105,14 +101,20 @@ class Target:
     boxes: tuple[tuple[int, int, int, int], ...]
 
 
-def make_example(
-    view: View, photo: int, window: Box, things: Sequence[Annotated], queries: Sequence[LearnedQuery]
-) -> Example:
+def make_example(view: View, photo: int, things: Sequence[Annotated], queries: Sequence[LearnedQuery]) -> Example:
     """An example from a picture that was seen; ``queries`` must not have been learned from its photo."""
     learned = torch.stack([view.like_query(query) for query in queries])
     classes = torch.stack([view.like_classes(query.classes) for query in queries])
     likeness = {"learned": _stored(learned), "classes": _stored(classes)}
-    return Example(photo, window, view.features.grid, _half(view.scene), likeness, tuple(things))
+    return Example(photo, view.features.grid, _half(view.scene), likeness, tuple(things))
+
+
+def give_mask(example: Example, kind: int, mask: NDArray[np.bool_], counted: NDArray[np.bool_]) -> None:
+    """Notes the annotated pixels (H, W) of a kind, and which pixels count."""
+    example.masks[kind] = (
+        half_places(mask.astype(np.float32), example.grid)[0],
+        half_places(counted.astype(np.float32), example.grid)[0],
+    )
 
 
 def make_segments(view: View, masks: Sequence[NDArray[np.bool_]]) -> SegmentExample:
@@ -162,9 +164,9 @@ def make_target(example: Example, kind: int) -> Target:
         extents[:, :rows, :columns][:, whole] = _extents(thing.box, rows, columns)[:, whole]
         boxes.append(halves)
     mask = torch.zeros(2 * GRID, 2 * GRID)
-    if kind in example.outlines:
-        outline, certainty = example.outlines[kind]
-        return Target(center, extents, counted, outline.float(), certainty.float(), ())
+    if kind in example.masks:
+        annotated, certain = example.masks[kind]
+        return Target(center, extents, counted, annotated.float(), certain.float(), ())
     return Target(center, extents, counted, mask, weight, tuple(boxes))
 
 
@@ -186,19 +188,3 @@ def _half_place_box(box: Box, rows: int, columns: int) -> tuple[int, int, int, i
     right, bottom = int(np.ceil(box[2] * 2 * columns - 0.3)), int(np.ceil(box[3] * 2 * rows - 0.3))
     left, top = min(left, 2 * columns - 1), min(top, 2 * rows - 1)
     return left, top, min(max(right, left + 1), 2 * columns), min(max(bottom, top + 1), 2 * rows)
-
-
-def cropped(things: Sequence[Annotated], window: Box) -> list[Annotated]:
-    """What is on a part of a picture; things that are mostly cut off count as difficult."""
-    width, height = window[2] - window[0], window[3] - window[1]
-    left = []
-    for thing in things:
-        x = [min(max((value - window[0]) / width, 0.0), 1.0) for value in (thing.box[0], thing.box[2])]
-        y = [min(max((value - window[1]) / height, 0.0), 1.0) for value in (thing.box[1], thing.box[3])]
-        box = (x[0], y[0], x[1], y[1])
-        seen = Annotated(thing.kind, box, thing.difficult)
-        if min(x[1] - x[0], y[1] - y[0]) < _SLIVER:
-            continue
-        visible = _area(seen) * width * height / _area(thing)
-        left.append(seen._replace(difficult=thing.difficult or visible < _MOSTLY))
-    return left

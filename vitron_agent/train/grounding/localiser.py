@@ -1,4 +1,4 @@
-"""Trains the localiser: boxes from annotated boxes, masks first from boxes alone, then from outlines found with them.
+"""Trains the localiser: boxes from annotated boxes; masks from annotated ones, from boxes and from segments.
 
 Shape letters as in :mod:`vitron_agent.tools.backends.embedded.localiser`.
 """

@@ -18,7 +18,7 @@ _WORK = 256
 _MARGIN = 0.25
 """Surroundings of the thing that GrabCut sees, as a share of its size."""
 _ITERATIONS = 3
-_SURE, _EXCLUDED = 0.95, 0.05
+_SURE, _EXCLUDED = 0.9, 0.05
 """Priors beyond these are not put into question."""
 _EDGE_RADIUS, _EDGE_SMOOTHNESS = 2, 1e-3
 

@@ -30,8 +30,8 @@ _SLACK = 0.015
 """How far, in shares of the picture, a thing may reach over what was drawn around it."""
 _REACH = 0.35
 """How far, in shares of the picture, a thing may reach from a click on it."""
-_EAGER = 1.0
-"""Added to the logits of what looks like a clicked place: a click says that the thing is there."""
+EAGER = 1.0
+"""Added to the localiser's logits, which are cautious."""
 
 
 def area_of(regions: Iterable[Region], prompt: Prompt, size: Size) -> MaskArray:
@@ -61,7 +61,7 @@ def region_hints(view: View, vision: Vision, prompt: Prompt) -> Hints:
         outside |= ~_grown(reach, _SLACK)
         logits[~_grown(area, _SLACK)] = -np.inf
     else:
-        logits += _EAGER
+        logits += EAGER
         logits[_distance(seed > 0) > _REACH * max(size)] = -np.inf
         logits[~_connected(logits > 0, seed > 0)] = -np.inf
     return Hints(probability(logits), inside, outside)

@@ -15,6 +15,7 @@ from vitron_agent.tools.backends.embedded.naming import Naming
 from vitron_agent.tools.backends.embedded.parts import name_parts, split_parts
 from vitron_agent.tools.backends.embedded.prompts import (
     AROUND,
+    EAGER,
     area_of,
     clicks,
     probability,
@@ -157,7 +158,7 @@ def _hints(places: Places, findings: tuple[Finding, ...]) -> Hints:
     for finding in findings:
         assert finding.box is not None
         allowed |= _box_area(finding.box, (columns, rows), _BOX_SLACK)
-    return Hints(probability(np.where(allowed, places.mask.numpy(), -30).astype(np.float32)))
+    return Hints(probability(np.where(allowed, places.mask.numpy() + EAGER, -30).astype(np.float32)))
 
 
 def _box_area(box: Box, size: tuple[int, int], slack: float) -> MaskArray:
