@@ -71,7 +71,7 @@ def chat(
 ) -> None:
     """Ask for something, once or in a conversation.
 
-    [dim]vitron chat "remove the spoon" -i coffee.jpg --out made/[/]
+    [dim]vitron chat "paint the cup blue" -i coffee.jpg --out made/[/]
     [dim]vitron chat "now make it black and white"[/]          the same conversation goes on
     [dim]vitron chat -i coffee.jpg[/]                          line by line; /image FILE, /undo, /history, /quit
     """

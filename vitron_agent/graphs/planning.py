@@ -127,7 +127,8 @@ def left_out(plan: Plan, rejections: Sequence[Rejection]) -> str:
 
 def is_last_try(tries: int, earlier: Sequence[Rejection], refused: Rejection) -> bool:
     """Whether to ask no more: the planner had its chances, repeats itself, or cannot do without what is lacking."""
-    return tries == MAX_TRIES or refused in earlier or any(one.only for one in earlier)
+    nothing_left = len(refused.only) == 1 or any(one.only for one in earlier)
+    return tries == MAX_TRIES or refused in earlier or nothing_left
 
 
 def problem_told(rejections: Sequence[Rejection]) -> str:
