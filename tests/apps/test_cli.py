@@ -7,7 +7,7 @@ import imageio.v3 as iio
 import pytest
 from typer.testing import CliRunner
 
-from tests.scenes import picture, recolor, remove, segment, steps
+from tests.scenes import open_agent, picture, recolor, remove, segment, steps
 from vitron_agent.agent import VitronAgent
 from vitron_agent.apps import cli
 from vitron_agent.messages import Plan
@@ -177,3 +177,30 @@ def test_asking_for_approval_leaves_json_alone(vitron):
     result = vitron(*arguments, plans=[steps(recolor())], lines="y\n")
     assert json.loads(result.stdout)["status"] == "done"
     assert "run step 1?" in result.stderr
+
+
+def test_what_ctrl_c_stopped_is_in_nobodys_way(vitron, monkeypatch):
+    from vitron_agent.apps import show
+
+    def interrupt(console, events):
+        for event in events:
+            if event.type == "plan":
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(show, "follow", interrupt)
+        assert vitron("chat", "make it red", "-i", "photo.png", plans=[steps(recolor())]).exit_code == 130
+    assert vitron("chat", "hello", plans=[Plan(text="Hello!")]).exit_code == 0
+    assert vitron("cancel").stdout == "There is no open turn.\n"
+
+
+def test_what_a_crash_left_can_be_resumed_or_given_up(vitron, tmp_path):
+    for thread in ("a", "b"):
+        with open_agent(
+            tmp_path, steps(recolor()), approval="always", artifacts=tmp_path / "vitron_artifacts"
+        ) as agent:
+            assert agent.chat("make it red", images=[picture()], thread=thread).status == "needs_approval"
+    assert "cancel('a')" in " ".join(vitron("chat", "hello", "-t", "a", plans=[Plan(text="Hello!")]).stderr.split())
+    assert vitron("cancel", "-t", "a").stdout == "Given up.\n"
+    assert vitron("chat", "hello", "-t", "a", plans=[Plan(text="Hello!")]).exit_code == 0
+    assert vitron("resume", "-t", "b").exit_code == 0

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -35,6 +36,8 @@ _DEFAULT = "default"
 """Name of the conversation where none is given."""
 _SUFFIXES = {"boxes": ".json", "interval": ".json", "video": ".mkv", "masks": ".mkv", "tensor": ".safetensors"}
 """Of copies, by kind; others are .png."""
+_STOP_SECONDS = 20.0
+"""How long a stopped turn may take to end."""
 _out = Console()
 _err = Console(stderr=True)
 
@@ -138,6 +141,30 @@ def undo(
 
 
 @app.command()
+def resume(
+    thread: Thread = _DEFAULT,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Copy what is made to this folder.")] = None,
+    database: Database = None,
+    artifacts: Artifacts = None,
+    profile: Profile = None,
+) -> None:
+    """Go on with a turn that a crash interrupted; nothing runs twice."""
+    from vitron_agent.apps.show import follow, show_reply
+
+    with _agent(profile, database, artifacts) as agent:
+        reply = follow(_out, agent.stream_resume(thread))
+        if reply is not None:
+            show_reply(_out, reply, _save(reply, out) if out else {})
+
+
+@app.command()
+def cancel(thread: Thread = _DEFAULT, database: Database = None, artifacts: Artifacts = None) -> None:
+    """Give up a turn that was interrupted or waits for a decision; what is finished is kept."""
+    with _agent(None, database, artifacts) as agent:
+        _out.print("Given up." if agent.cancel(thread) else "There is no open turn.")
+
+
+@app.command()
 def pull(
     profile: Annotated[str, typer.Argument(help="Whose weights.")] = "embedded",
     from_file: Annotated[
@@ -226,7 +253,7 @@ def _turn(
             decisions = [_ask(number) for number in range(1, len(reply.pending.invocations) + 1)]
             reply = follow(console, agent.stream_resume(thread, decisions))
     except (KeyboardInterrupt, EOFError):
-        agent.cancel(thread)
+        _stop(agent, thread)
         raise KeyboardInterrupt from None
     if reply is None:
         raise VitronError("the turn ended without a reply; run `vitron doctor`")
@@ -234,6 +261,15 @@ def _turn(
     if not quiet:
         show_reply(_out, reply, saved)
     return reply, saved
+
+
+def _stop(agent: "VitronAgent", thread: str) -> None:
+    """Gives the turn up and waits for its end: closing the agent first would leave it open for ``resume``."""
+    agent.cancel(thread)
+    deadline = time.monotonic() + _STOP_SECONDS
+    with _err.status("stopping …"):
+        while agent.repository.open_turn(thread) is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def _ask(number: int) -> str:
