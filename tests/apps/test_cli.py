@@ -204,3 +204,4 @@ def test_what_a_crash_left_can_be_resumed_or_given_up(vitron, tmp_path):
     assert vitron("cancel", "-t", "a").stdout == "Given up.\n"
     assert vitron("chat", "hello", "-t", "a", plans=[Plan(text="Hello!")]).exit_code == 0
     assert vitron("resume", "-t", "b").exit_code == 0
+    assert vitron("resume", "-t", "a").stdout == "There is no open turn.\n"

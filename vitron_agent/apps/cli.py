@@ -153,7 +153,9 @@ def resume(
 
     with _agent(profile, database, artifacts) as agent:
         reply = follow(_out, agent.stream_resume(thread))
-        if reply is not None:
+        if reply is None:
+            _out.print("There is no open turn.")
+        else:
             show_reply(_out, reply, _save(reply, out) if out else {})
 
 
