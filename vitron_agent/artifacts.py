@@ -180,7 +180,7 @@ class ArtifactStore:
         Raises:
             ArtifactError: They cannot be written.
         """
-        digest = self._blobs.put(data, _suffix(mime))
+        digest = self._blobs.put(data, suffix_of(mime))
         return ArtifactRef(id=f"sha256:{digest}", kind=kind, mime=mime, nbytes=len(data), **facts)
 
     def put_file(self, path: str | os.PathLike[str], kind: Kind, mime: str, **facts: Any) -> ArtifactRef:
@@ -195,8 +195,8 @@ class ArtifactStore:
         Raises:
             ArtifactError: It cannot be read or written.
         """
-        digest = self._blobs.put_file(Path(path), _suffix(mime))
-        nbytes = self._blobs.size(digest, _suffix(mime))
+        digest = self._blobs.put_file(Path(path), suffix_of(mime))
+        nbytes = self._blobs.size(digest, suffix_of(mime))
         return ArtifactRef(id=f"sha256:{digest}", kind=kind, mime=mime, nbytes=nbytes, **facts)
 
     @contextlib.contextmanager
@@ -342,7 +342,8 @@ class ArtifactStore:
         return array
 
 
-def _suffix(mime: str) -> str:
+def suffix_of(mime: str) -> str:
+    """The ending of a file's name, such as ``.png``."""
     return _SUFFIXES.get(mime, ".bin")
 
 
@@ -359,7 +360,7 @@ def _digest(artifact: ArtifactRef | str) -> str:
 
 
 def _name(artifact: ArtifactRef | str) -> tuple[str, str | None]:
-    return _digest(artifact), _suffix(artifact.mime) if isinstance(artifact, ArtifactRef) else None
+    return _digest(artifact), suffix_of(artifact.mime) if isinstance(artifact, ArtifactRef) else None
 
 
 @contextlib.contextmanager

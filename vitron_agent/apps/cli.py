@@ -34,8 +34,6 @@ app = typer.Typer(
 )
 _DEFAULT = "default"
 """Name of the conversation where none is given."""
-_SUFFIXES = {"boxes": ".json", "interval": ".json", "video": ".mkv", "masks": ".mkv", "tensor": ".safetensors"}
-"""Of copies, by kind; others are .png."""
 _STOP_SECONDS = 20.0
 """How long a stopped turn may take to end."""
 _out = Console()
@@ -287,7 +285,9 @@ def _save(reply: "Reply", out: Path) -> dict[str, Path]:
 
 def _copy(artifact: "Artifact", out: Path) -> Path:
     """Copies an artifact; the name is numbered where another file has it, as handles begin again in each thread."""
-    suffix = _SUFFIXES.get(artifact.kind, ".png")
+    from vitron_agent.artifacts import suffix_of
+
+    suffix = suffix_of(artifact.ref.mime)
     names = (f"{artifact.handle}-{number}" if number else artifact.handle for number in count())
     targets = (out / f"{name}{suffix}" for name in names)
     target = next(path for path in targets if not path.exists() or _id(path) == artifact.ref.id)

@@ -166,7 +166,7 @@ class Trainer:
         made = []
         for number, photo in enumerate(self.photos):
             view = self._view(photo.image(), photo.name, seen.projections)
-            example = make_example(view, number, _things(photo), folds[number % _FOLDS])
+            example = make_example(view, _things(photo), folds[number % _FOLDS])
             for kind in example.kinds:
                 annotated = photo.mask(CLASSES[kind])
                 if annotated is not None:

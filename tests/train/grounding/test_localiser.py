@@ -11,9 +11,9 @@ from vitron_agent.train.grounding.localiser import Asker, Config, train
 ROWS, COLUMNS, KINDS = 24, 32, 3
 
 
-def example(photo: int, kind: int, box: tuple[float, float, float, float]) -> Example:
+def example(seed: int, kind: int, box: tuple[float, float, float, float]) -> Example:
     """A picture of noise on which one box looks like one kind."""
-    torch.manual_seed(photo)
+    torch.manual_seed(seed)
     valid = torch.zeros(1, 1, GRID, GRID)
     valid[..., :ROWS, :COLUMNS] = 1
     scene = Scene(
@@ -25,7 +25,7 @@ def example(photo: int, kind: int, box: tuple[float, float, float, float]) -> Ex
     likeness[kind, :, top:bottom, left:right] = 3
     maps = {"learned": likeness.half(), "classes": likeness.half()}
     halves = Scene(*(getattr(scene, part.name).half() for part in dataclasses.fields(Scene)))
-    return Example(photo, (ROWS, COLUMNS), halves, maps, (Annotated(kind, box, False),))
+    return Example((ROWS, COLUMNS), halves, maps, (Annotated(kind, box, False),))
 
 
 BOXES = [(0.1, 0.1, 0.5, 0.6), (0.5, 0.3, 0.9, 0.9), (0.2, 0.5, 0.8, 0.95), (0.05, 0.2, 0.4, 0.8)]

@@ -28,7 +28,6 @@ class Example:
     """A picture with its things.
 
     Attributes:
-        photo: The number of the photo.
         grid: Rows and columns.
         scene: float16.
         likeness: For each source of queries ("learned", "classes") the maps [K, 3, G, G], float16.
@@ -36,7 +35,6 @@ class Example:
         masks: For some kinds the mask and which places of it count, both [2G, 2G] float16.
     """
 
-    photo: int
     grid: tuple[int, int]
     scene: Scene
     likeness: dict[str, Tensor]
@@ -101,12 +99,12 @@ class Target:
     boxes: tuple[tuple[int, int, int, int], ...]
 
 
-def make_example(view: View, photo: int, things: Sequence[Annotated], queries: Sequence[LearnedQuery]) -> Example:
+def make_example(view: View, things: Sequence[Annotated], queries: Sequence[LearnedQuery]) -> Example:
     """An example from a picture that was seen; ``queries`` must not have been learned from its photo."""
     learned = torch.stack([view.like_query(query) for query in queries])
     classes = torch.stack([view.like_classes(query.classes) for query in queries])
     likeness = {"learned": _stored(learned), "classes": _stored(classes)}
-    return Example(photo, view.features.grid, _half(view.scene), likeness, tuple(things))
+    return Example(view.features.grid, _half(view.scene), likeness, tuple(things))
 
 
 def give_mask(example: Example, kind: int, mask: NDArray[np.bool_], counted: NDArray[np.bool_]) -> None:

@@ -75,9 +75,6 @@ class Asker:
         counts = np.bincount([kind for _, kind in self._pairs])
         rarity = np.array([counts[kind] ** -0.5 for _, kind in self._pairs])  # rare kinds come more often
         self._odds = rarity / rarity.sum()
-        self._by_photo: dict[int, set[int]] = {}
-        for one in examples:
-            self._by_photo.setdefault(one.photo, set()).update(thing.kind for thing in one.things)
         self._of_kind: dict[int, list[int]] = {}
         for number, kind in self._pairs:
             self._of_kind.setdefault(kind, []).append(number)
@@ -87,7 +84,7 @@ class Asker:
         kinds = len(self._examples[0].likeness["learned"])
         if self._random.random() < self._config.absent:
             number = int(self._random.integers(len(self._examples)))
-            shown = self._by_photo[self._examples[number].photo]
+            shown = {thing.kind for thing in self._examples[number].things}
             kind = int(self._random.choice([kind for kind in range(kinds) if kind not in shown]))
         else:
             number, kind = self._pairs[self._random.choice(len(self._pairs), p=self._odds)]

@@ -56,7 +56,7 @@ def region_hints(view: View, vision: Vision, prompt: Prompt) -> Hints:
     seed = _fitted(inside, size) if inside.any() else _middle(area)
     logits = _look_for(view, vision, seed)
     if around:
-        logits -= fitting_threshold(logits, area)
+        logits -= _fitting_threshold(logits, area)
         reach = area_of(around, prompt, (inside.shape[1], inside.shape[0]))
         outside |= ~_grown(reach, _SLACK)
         logits[~_grown(area, _SLACK)] = -np.inf
@@ -104,7 +104,7 @@ def _fitted(mask: MaskArray, size: Size) -> Probability:
     return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def fitting_threshold(logits: NDArray[np.float32], area: MaskArray) -> float:
+def _fitting_threshold(logits: NDArray[np.float32], area: MaskArray) -> float:
     """Where to cut the logits so that what is above reaches the sides of the area without filling it."""
 
     def fit(threshold: float) -> float:

@@ -18,7 +18,6 @@ from vitron_agent.tools.backends.embedded.localiser import (
     GRID,
     HEAD_DIMS,
     SCALES,
-    Localiser,
     Scene,
     query_channels,
 )
@@ -122,25 +121,6 @@ class Places:
     extents: Tensor
 
 
-def locate(localiser: Localiser, scene: Scene, likeness: Tensor, grid: tuple[int, int]) -> Places:
-    """Asks the localiser, also for the mirror image, and averages.
-
-    Args:
-        localiser: In evaluation mode.
-        scene: Of one picture.
-        likeness: [1, 3, G, G].
-        grid: Rows and columns of the picture.
-    """
-    rows, columns = grid
-    query = query_channels(likeness, scene.valid)
-    seen = localiser(scene, query)
-    mirrored = localiser(scene.flipped(), query.flip(-1)).flipped()
-    mask = (seen.mask + mirrored.mask)[0, : 2 * rows, : 2 * columns] / 2
-    center = (seen.center + mirrored.center)[0, :rows, :columns] / 2
-    extents = (seen.extents * mirrored.extents).sqrt()[0, :, :rows, :columns]
-    return Places(mask, center.sigmoid(), extents)
-
-
 class Vision:
     """Looks at pictures, and for things in them; safe for several threads. Weights load at first use.
 
@@ -205,13 +185,21 @@ class Vision:
 
     @torch.inference_mode()
     def locate(self, view: View, likeness: Tensor) -> Places:
-        """Where the things are that places look like; mirrored and averaged.
+        """Where the things are that places look like: asks the localiser, also for the mirror image, and averages.
 
         Args:
             view: The picture.
             likeness: [3, rows, columns], of :meth:`likeness` or a view's.
         """
-        return locate(self._learned.localiser, view.scene, padded(likeness, GRID), view.features.grid)
+        localiser, scene = self._learned.localiser, view.scene
+        rows, columns = view.features.grid
+        query = query_channels(padded(likeness, GRID), scene.valid)
+        seen = localiser(scene, query)
+        mirrored = localiser(scene.flipped(), query.flip(-1)).flipped()
+        mask = (seen.mask + mirrored.mask)[0, : 2 * rows, : 2 * columns] / 2
+        center = (seen.center + mirrored.center)[0, :rows, :columns] / 2
+        extents = (seen.extents * mirrored.extents).sqrt()[0, :, :rows, :columns]
+        return Places(mask, center.sigmoid(), extents)
 
     @cached_property
     def _learned(self) -> Learned:
