@@ -18,9 +18,6 @@ _KINDS = 4
 def find_subject(grounding: EmbeddedGrounding, view: View) -> Search:
     """Looks for the subject: a large, central thing that is surely recognised, else the most prominent whatever.
 
-    On every fifth photo of VOC 2007's dev split, masks of what this finds overlap the annotated boxes by an IoU of
-    0.43 (prominence alone: 0.40), and 89 % of their pixels lie in one.
-
     Args:
         grounding: Finds things.
         view: The picture.
