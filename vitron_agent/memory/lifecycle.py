@@ -33,15 +33,13 @@ def begin(
 ) -> RunningTurn:
     """See Repository.begin_turn; raises ThreadBusyError at once."""
     now = datetime.now(UTC)
-    if session.get(Thread, thread) is None:
-        ledger.insert_missing(session, Thread, {"id": thread, "created": now, "updated": now})
-    row = queries.get_thread(session, thread, lock=True)
+    row = _thread(session, thread, now)
     open_turn = queries.get_open_turn(session, thread)
     if open_turn is not None:
         require_left_alone(session, open_turn)
         if not abandon:
             raise _still_open(open_turn)
-        end(session, open_turn, "stopped", "")
+        end(row, open_turn, "stopped", "")
         session.flush()
     current = queries.current(session, row)
     turn = Turn(
@@ -98,13 +96,12 @@ def attach(
     return handles
 
 
-def end(session: Session, row: Turn, status: EndStatus, reply: str) -> None:
-    """Ends a turn and makes it the thread's head."""
+def end(thread: Thread, turn: Turn, status: EndStatus, reply: str) -> None:
+    """Ends a turn and makes it the head of its thread, whose row is locked."""
     now = datetime.now(UTC)
-    row.status, row.reply, row.finished = status, _storable(reply), now
-    row.owner, row.lease_until = None, 0.0
-    thread = queries.get_thread(session, row.thread_id, lock=True)
-    thread.head_id, thread.selected, thread.updated = row.id, None, now
+    turn.status, turn.reply, turn.finished = status, _storable(reply), now
+    turn.owner, turn.lease_until = None, 0.0
+    thread.head_id, thread.selected, thread.updated = turn.id, None, now
 
 
 def idle_thread(session: Session, thread: str) -> Thread:
@@ -153,6 +150,15 @@ def retry(seconds: float, attempt: Callable[[], _T]) -> _T:
                 raise
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
+
+
+def _thread(session: Session, thread: str, now: datetime) -> Thread:
+    """The locked row of a thread, made where there is none."""
+    try:
+        return queries.get_thread(session, thread, lock=True)
+    except UnknownThreadError:
+        ledger.insert_missing(session, Thread, {"id": thread, "created": now, "updated": now})
+        return queries.get_thread(session, thread, lock=True)
 
 
 def _next_number(session: Session, thread: Thread) -> int:

@@ -180,9 +180,8 @@ class Repository:
     def finish_turn(self, turn: RunningTurn, status: EndStatus, reply: str) -> None:
         """Ends the turn and makes it the thread's newest."""
         with self._database.write() as session:
-            queries.get_thread(session, turn.thread, lock=True)  # before the turn's row, as resume_turn does
-            row = ledger.guard(session, turn)
-            lifecycle.end(session, row, status, reply)
+            thread = queries.get_thread(session, turn.thread, lock=True)  # before the turn's row, as resume_turn does
+            lifecycle.end(thread, ledger.guard(session, turn), status, reply)
         self._heartbeat.drop(turn.owner)
 
     # -- ledger --------------------------------------------------------------------------------------------------
