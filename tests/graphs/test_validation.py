@@ -62,8 +62,8 @@ BAD = [
     ([recolor(base="image-1", regions=(Region.box(0, 0, 1, 1, source="image-2"),))], WrongMediaError, "on image-2"),
     ([move(Operation.SELECT)], UnknownTargetError, "doesn't say which"),
     ([move(Operation.SEARCH)], UnknownTargetError, "doesn't say on what"),
-    ([recolor(base="video-1")], WrongMediaError, "takes image as base, but video-1 is a video"),
-    ([recolor(base="mask-1")], WrongMediaError, "mask-1 is a mask"),
+    ([recolor(base="video-1")], WrongMediaError, "takes image as base, but video-1 is of kind video"),
+    ([recolor(base="mask-1")], WrongMediaError, "mask-1 is of kind mask"),
     ([recolor(base="image-1", mask="image-2")], WrongMediaError, "takes mask as mask"),
     ([recolor()], WrongMediaError, "nothing to work on: the conversation has no image"),
     (
@@ -131,5 +131,5 @@ def test_too_many_steps_and_too_many_calls_are_over_budget():
 
 
 def test_an_output_of_an_earlier_step_counts_with_its_kind():
-    with pytest.raises(WrongMediaError, match="mask-7 is a mask"):
+    with pytest.raises(WrongMediaError, match="mask-7 is of kind mask"):
         check(segment(base="image-1", output="mask-7"), recolor(base="mask-7"))

@@ -142,7 +142,8 @@ def _check_inputs(
         allowed = input_kinds(step.module, item.role)
         if kind not in allowed:
             raise WrongMediaError(
-                f"{where} takes {' or '.join(sorted(allowed))} as {item.role.value}, but {item.handle} is a {kind}"
+                f"{where} takes {' or '.join(sorted(allowed))} as {item.role.value}, "
+                f"but {item.handle} is of kind {kind}"
             )
     if needs_base(step.module) and step.input(Role.BASE) is None:
         raise WrongMediaError(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Row, bindparam, false, literal, or_, select
+from sqlalchemy import CTE, ColumnElement, Row, bindparam, false, literal, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from vitron_agent.artifacts import ArtifactRef
@@ -63,6 +63,14 @@ def get_thread(session: Session, thread: str, *, lock: bool = False) -> Thread:
 def get_open_turn(session: Session, thread: str) -> Turn | None:
     """The turn that has not ended, if any; there is at most one."""
     return session.scalar(select(Turn).where(Turn.thread_id == thread, Turn.status.in_(OPEN_STATUSES)))
+
+
+def newest_turns(session: Session, thread: str, limit: int, *, before: Turn | None = None) -> Sequence[Turn]:
+    """A thread's own turns, undone or not, newest first; those before the open one."""
+    earlier = Turn.number < before.number if before else true()
+    return session.scalars(
+        select(Turn).where(Turn.thread_id == thread, earlier).order_by(Turn.number.desc()).limit(limit)
+    ).all()
 
 
 def current(session: Session, thread: Thread) -> Handle | None:

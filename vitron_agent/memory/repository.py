@@ -224,7 +224,11 @@ class Repository:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def recall(self, thread: str, *, num_turns: int = 8, num_media: int = 48) -> Recollection:
-        """What a planner may look at, as seen from the open turn, or else from the newest; empty for a new thread."""
+        """What a planner may look at, as seen from the open turn, or else from the newest; empty for a new thread.
+
+        Undone turns are among the turns, as people mean what they took back: "undo that" - "green, then". What those
+        turns made is not among the media.
+        """
         with self._database.read() as session:
             row = session.get(Thread, thread)
             if row is None:
@@ -232,7 +236,9 @@ class Repository:
             open_turn = queries.get_open_turn(session, thread)
             point = open_turn.id if open_turn else row.head_id
             past = queries.chain_from(open_turn.parent_id if open_turn else point, length=num_turns)
-            rows = session.scalars(_TURNS_ON_CHAIN, past).all()
+            standing = session.scalars(_TURNS_ON_CHAIN, past).all()
+            own = queries.newest_turns(session, thread, num_turns, before=open_turn)
+            rows = sorted({*standing, *own}, key=lambda turn: turn.number)[-num_turns:]
             media = queries.named_artifacts(session, queries.chain_from(point, length=_MEDIA_TURNS), limit=num_media)
             attached = tuple(open_turn.attached) if open_turn else ()
             current = open_turn.current if open_turn else queries.current(session, row)
@@ -240,7 +246,7 @@ class Repository:
             if missing:
                 media = queries.named_artifacts(session, queries.chain_from(point), queries.is_handle(missing)) + media
             return Recollection(
-                turns=queries.turn_views(session, rows, standing={turn.id for turn in rows}, outcomes=False),
+                turns=queries.turn_views(session, rows, standing={turn.id for turn in standing}, outcomes=False),
                 media=media,
                 attached=attached,
                 current=current,

@@ -23,7 +23,7 @@ class Medium(_Frozen):
 
 
 class PastTurn(_Frozen):
-    """An earlier turn that still stands (undone turns are gone).
+    """An earlier turn. What an undone one made is not among the media any more; the turn that undid it follows.
 
     Attributes:
         text: The request.

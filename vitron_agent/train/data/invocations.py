@@ -8,7 +8,8 @@ Each line is one record::
     {"request": {PlanRequest}, "output": "<wire form of the plan, or the answer>", "source": "composed"}
 
 Besides the composed ones the set holds the requests in ``written/``, each of which a person would say just so;
-they come several times, with different slips of the keyboard.
+they come several times, with different slips of the keyboard. With ``--refusals`` some come once more with a first plan
+that could not be run, and why.
 
 Records of your own, for modules of your own or for your users' way of speaking, go into the same file: the trainer
 takes any number of such files.
@@ -19,17 +20,20 @@ import json
 import re
 import sys
 from collections.abc import Container, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from vitron_agent.config import Settings
 from vitron_agent.messages import Plan
 from vitron_agent.planners.base import PlanRequest
+from vitron_agent.tools.registry import EMBEDDED, load_profile
 from vitron_agent.train.data.dialogues import dialogue
 from vitron_agent.train.data.noise import scuff
+from vitron_agent.train.data.refusals import refused
 from vitron_agent.train.metrics.planner import read_rows
 from vitron_agent.wire import read_plan, write_plan
 
@@ -83,6 +87,16 @@ def written(repeats: int, seed: int, held_out: Container[str] = ()) -> Iterator[
             yield Record(request=request, output=write_plan(row.plan()), source="written")
 
 
+def refusals(records: Iterable[Record], count: int, seed: int) -> Iterator[Record]:
+    """So many of the records again, in any order, each with a refused plan before the one to write."""
+    rng = Random(seed)  # noqa: S311
+    pool = sorted(records, key=lambda _: rng.random())
+    profile = load_profile(Settings(profile=EMBEDDED))
+    again = refused(((record.request, record.plan()) for record in pool), profile, rng)
+    for request, plan in islice(again, count):
+        yield Record(request=request, output=write_plan(plan), source="composed")
+
+
 def without(records: Iterable[Record], held_out: Container[str]) -> Iterator[Record]:
     """Leaves out records whose request is, but for case and punctuation, held out (:func:`bare`)."""
     return (record for record in records if bare(record.request.text) not in held_out)
@@ -117,6 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=60_000, help="number of composed records (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=8, help="of the written records (default: %(default)s)")
+    parser.add_argument("--refusals", type=int, default=0, help="number of records that come after a refused plan")
     parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
     parser.add_argument(
         "--exclude", type=Path, nargs="*", default=[], help="evaluation files whose requests stay unseen"
@@ -134,7 +149,11 @@ def main(arguments: list[str] | None = None) -> None:
         from vitron_agent.train.data.rewrite import load_model, reworded
 
         records = reworded(records, load_model(options.rewrite_with))
-    records = chain(records, written(options.repeats, options.seed, held_out))
+    sources = [records, written(options.repeats, options.seed, held_out)]
+    if options.refusals:
+        pool = chain(without(compose(options.refusals, options.seed + 1), held_out), written(1, options.seed, held_out))
+        sources.append(refusals(pool, options.refusals, options.seed))
+    records = chain.from_iterable(sources)
     with options.out.open("w", encoding="utf-8") as out:
         for number, record in enumerate(records, start=1):
             out.write(json.dumps(record.model_dump(mode="json", exclude_unset=True), ensure_ascii=False) + "\n")
