@@ -44,6 +44,23 @@ def test_what_needs_a_missing_step_is_skipped_with_the_reason_and_the_rest_runs(
     assert ready(CHAIN, results) == [2]
 
 
+def test_an_edit_that_follows_on_one_without_its_target_works_on_the_picture_before():
+    plan = with_ids(
+        steps(
+            remove(base="image-1", output="image-2"),
+            recolor(base="image-2", output="image-3"),
+            recolor(base="image-3", output="image-4"),
+            recolor(base="image-1", mask="image-2", output="image-5"),
+        ),
+        1,
+        1,
+    )
+    results = ended(plan, s0="not_found", s1="not_found")
+    assert ready(plan, results) == [2]
+    assert settle_inputs(plan.invocations[2], results, start=None, current=None).input(Role.BASE) == "image-1"
+    assert skipped(plan, results) == {3: "it needs step 1, which was not found"}
+
+
 def test_skipping_goes_down_the_whole_chain_at_once():
     plan = with_ids(
         steps(
@@ -116,7 +133,8 @@ def test_every_plan_comes_to_an_end_and_no_step_runs_before_its_inputs(plan, dat
         for position, step in wave.ready:
             assert step.id not in results
             planned = {other.output for other in plan.invocations[:position]}
-            assert all(item.handle in made or item.handle not in planned for item in step.inputs)
+            settled = settle_inputs(step, results, start=None, current=None)
+            assert all(item.handle in made or item.handle not in planned for item in settled.inputs)
             if step.module is Module.CONVERSATION:
                 assert all(other.id in results for other in plan.invocations[:position])
                 assert len(wave.ready) == 1

@@ -122,20 +122,37 @@ def test_an_expert_that_hangs_is_left_behind(make_agent):
     assert "longer than the 0.3 s" in reply.text
 
 
-def test_not_found_is_an_outcome_and_what_needs_it_is_skipped(make_agent):
+def find_no_cow(job):
+    return fakes.not_find(job) if job.invocation.target == "cow" else fakes.paint(job)
+
+
+def test_not_found_is_an_outcome_and_the_other_edits_are_made_on_the_picture_before(make_agent):
     experts = [
         fakes.FakeGrounding(known=["dog"]),
         fakes.FakeSegmentation(),
-        fakes.FakeExpert(Module.IMAGE_EDITING, fakes.not_find),
+        fakes.FakeExpert(Module.IMAGE_EDITING, find_no_cow),
     ]
     plan = steps(
         remove("cow", base="image-1", output="image-2"), recolor(base="image-2"), detect("dog", base="image-1")
     )
     reply = make_agent(plan, experts=experts).chat("go", images=[picture()])
     assert reply.status == "done"
-    assert statuses(reply) == ["not_found", "skipped", "done"]
+    assert statuses(reply) == ["not_found", "done", "done"]
+    assert reply.invocations[1].invocation.input(Role.BASE) == "image-1"
     assert "I could not find the cow. There is no cow." in reply.text
     assert "Found 1 match for “dog”: boxes-1." in reply.text
+
+
+def test_what_needs_the_mask_of_a_thing_that_was_not_found_is_skipped(make_agent):
+    plan = steps(
+        segment("cow", base="image-1", output="mask-1"), recolor(base="image-1", mask="mask-1", output="image-2")
+    )
+    experts = [
+        fakes.FakeExpert(Module.IMAGE_SEGMENTATION, fakes.not_find),
+        fakes.FakeExpert(Module.IMAGE_EDITING, fakes.paint),
+    ]
+    reply = make_agent(plan, experts=experts).chat("go", images=[picture()])
+    assert statuses(reply) == ["not_found", "skipped"]
     assert "needs step 1, which was not found" in reply.text
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from vitron_agent.messages import Handle, Input, Invocation, InvocationResult, Module, Plan, Role
 
 _GOOD = frozenset({"done", "unchanged"})
-_SETTLED = _GOOD | {"not_found"}
+_MADE_NOTHING = frozenset({"unchanged", "not_found"})
+_SETTLED = _GOOD | _MADE_NOTHING
 """Ends that another try would not change."""
 
 
@@ -26,8 +27,9 @@ class Wave:
 def next_wave(plan: Plan, results: Mapping[str, InvocationResult]) -> Wave:
     """Looks at what has finished.
 
-    A step needs the steps whose outputs it reads. Moves in the conversation keep their place in the order: they wait
-    for all steps before them, and the steps after them need them.
+    A step needs the steps whose outputs it reads; an edit whose target was not found leaves the picture before it to the
+    edits that follow. Moves in the conversation keep their place in the order: they wait for all steps before them, and
+    the steps after them need them.
 
     Args:
         plan: With invocation ids.
@@ -37,13 +39,18 @@ def next_wave(plan: Plan, results: Mapping[str, InvocationResult]) -> Wave:
     ended: dict[int, str] = {
         position: results[step.id].status for position, step in enumerate(plan.invocations) if step.id in results
     }
+
+    def leaves(need: int, reader: Invocation) -> bool:
+        lost = ended[need] == "not_found" and _can_do_without(reader, plan.invocations[need])
+        return lost or ended[need] in _GOOD
+
     for position, step in enumerate(plan.invocations):
         if position in ended:
             continue
         needs = plan.dependencies()[position] | {
             earlier for earlier in range(position) if plan.invocations[earlier].module is Module.CONVERSATION
         }
-        missed = next((need for need in sorted(needs) if need in ended and ended[need] not in _GOOD), None)
+        missed = next((need for need in sorted(needs) if need in ended and not leaves(need, step)), None)
         if missed is not None:
             ended[position] = "skipped"
             skipped.append((position, step, f"it needs step {missed + 1}, which was {_PAST[ended[missed]]}"))
@@ -52,6 +59,7 @@ def next_wave(plan: Plan, results: Mapping[str, InvocationResult]) -> Wave:
     return Wave(tuple(ready), tuple(skipped))
 
 
+_EDITING = frozenset({Module.IMAGE_EDITING, Module.VIDEO_EDITING})
 _PAST = {"not_found": "not found", "failed": "not finished", "rejected": "rejected", "skipped": "skipped"}
 
 
@@ -60,8 +68,9 @@ def settle_inputs(
 ) -> Invocation:
     """Points a step's inputs at what is there now.
 
-    An edit that changed nothing made nothing: whoever reads its output reads its base instead. After a move in the
-    conversation (undo, select, search), a step on what was current when the turn began works on what is current now.
+    An edit that changed nothing, or did not find its target, made nothing: whoever reads its output reads its base
+    instead. After a move in the conversation (undo, select, search), a step on what was current when the turn began works
+    on what is current now.
 
     Args:
         step: About to run.
@@ -72,7 +81,7 @@ def settle_inputs(
     stands_for = {
         result.invocation.output: base
         for result in results.values()
-        if result.status == "unchanged" and result.invocation.output and (base := result.invocation.input(Role.BASE))
+        if result.status in _MADE_NOTHING and result.invocation.output and (base := result.invocation.input(Role.BASE))
     }
 
     def made(handle: Handle) -> Handle:
@@ -91,29 +100,37 @@ def settle_inputs(
 def without_finished(plan: Plan, results: Mapping[str, InvocationResult]) -> Plan:
     """A new plan of the same request without the steps that an earlier plan of it has finished already.
 
-    What reads the output of such a step reads the finished output instead: the base where nothing changed. What needs
-    something that was not found goes too.
+    What reads the output of such a step reads the finished output instead: the base where nothing was made. What cannot do
+    without something that was not found goes too.
     """
     finished = {_asked(result.invocation): result for result in results.values() if result.status in _SETTLED}
     renamed: dict[Handle, Handle] = {}
     steps: list[Invocation] = []
     missing: set[int] = set()
     for position, (step, needs) in enumerate(zip(plan.invocations, plan.dependencies(), strict=True)):
+        lost = [plan.invocations[need] for need in needs & missing]
+        blocked = any(one.output not in renamed or not _can_do_without(step, one) for one in lost)
         step = _reading(step, lambda handle: renamed.get(handle, handle))
         before = finished.get(_asked(step))
-        if needs & missing or (before is not None and before.status == "not_found"):
+        if blocked or (before is not None and before.status == "not_found"):
             missing.add(position)
         elif before is None:
             steps.append(step)
-        elif step.output and (left := _left(before)):
+        if before is not None and step.output and (left := _left(before)):
             renamed[step.output] = left
     return plan.model_copy(update={"invocations": tuple(steps)})
 
 
+def _can_do_without(reader: Invocation, lost: Invocation) -> bool:
+    """Whether a step that follows on an edit can work on the picture before it, as the edit's target was not found."""
+    roles = {item.role for item in reader.inputs if item.handle == lost.output}
+    return lost.module in _EDITING and roles == {Role.BASE}
+
+
 def _left(result: InvocationResult) -> Handle | None:
-    """What a good step leaves to those that read its output: its base where nothing changed."""
+    """What a settled step leaves to those that read its output: its base where nothing was made."""
     step = result.invocation
-    return step.input(Role.BASE) if result.status == "unchanged" else step.output
+    return step.input(Role.BASE) if result.status in _MADE_NOTHING else step.output
 
 
 def _reading(step: Invocation, renamed: Callable[[Handle], Handle]) -> Invocation:
