@@ -27,9 +27,9 @@ class Wave:
 def next_wave(plan: Plan, results: Mapping[str, InvocationResult]) -> Wave:
     """Looks at what has finished.
 
-    A step needs the steps whose outputs it reads; an edit whose target was not found leaves the picture before it to the
-    edits that follow. Moves in the conversation keep their place in the order: they wait for all steps before them, and
-    the steps after them need them.
+    A step needs the steps whose outputs it reads; an edit whose target was not found leaves the picture before it to
+    the edits that follow. Moves in the conversation keep their place in the order: they wait for all steps before them,
+    and the steps after them need them.
 
     Args:
         plan: With invocation ids.
@@ -69,8 +69,8 @@ def settle_inputs(
     """Points a step's inputs at what is there now.
 
     An edit that changed nothing, or did not find its target, made nothing: whoever reads its output reads its base
-    instead. After a move in the conversation (undo, select, search), a step on what was current when the turn began works
-    on what is current now.
+    instead. After a move in the conversation (undo, select, search), a step on what was current when the turn began
+    works on what is current now.
 
     Args:
         step: About to run.
@@ -100,8 +100,8 @@ def settle_inputs(
 def without_finished(plan: Plan, results: Mapping[str, InvocationResult]) -> Plan:
     """A new plan of the same request without the steps that an earlier plan of it has finished already.
 
-    What reads the output of such a step reads the finished output instead: the base where nothing was made. What cannot do
-    without something that was not found goes too.
+    What reads the output of such a step reads the finished output instead: the base where nothing was made. What cannot
+    do without something that was not found goes too.
     """
     finished = {_asked(result.invocation): result for result in results.values() if result.status in _SETTLED}
     renamed: dict[Handle, Handle] = {}
