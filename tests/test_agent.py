@@ -285,12 +285,14 @@ def test_a_stream_shows_new_plans_approvals_and_decisions(make_agent):
     assert [event.type for event in first] == ["plan", "approval_needed", "finish"]
     assert first[1].pending.invocations[0].operation is Operation.RECOLOR
     assert first[-1].reply.status == "needs_approval"
+    assert list(agent.stream_resume("demo"))[-1].reply.pending == first[-1].reply.pending
     second = list(agent.stream_resume("demo", "approve"))
     assert [event.type for event in second] == [
         "expert_start", "verification", "expert_end", "replan", "plan", "approval_needed", "finish",
     ]  # fmt: skip
     third = list(agent.stream_resume("demo", ["approve"]))
     assert third[-1].reply.status == "done"
+    assert list(agent.stream_resume("demo"))[-1].text == third[-1].text
 
 
 def test_an_error_comes_out_of_the_stream(make_agent):

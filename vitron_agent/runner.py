@@ -118,7 +118,7 @@ class Runner:
                 raise UnknownThreadError(f"thread {thread!r} has no turns yet; there is nothing to resume")
             newest = turns[-1]
             if newest.finished is not None and decisions is None:
-                return self._reply_of(newest)
+                return _told(self._reply_of(newest), listener)
             running = await _patiently(repository.resume_turn, thread)
             try:
                 step = await self._next_step(running, newest, decisions)
@@ -127,7 +127,7 @@ class Runner:
                 raise
             if isinstance(step, Reply):
                 await asyncio.to_thread(repository.pause_turn, running)
-                return step
+                return _told(step, listener)
             return await self._run(running, step, listener, stop)
 
     async def abandon(self, thread: str) -> None:
@@ -170,9 +170,7 @@ class Runner:
             raise
         finally:
             turns.leave(running.thread, running.number)
-        if listener is not None:
-            listener(Event(type="finish", text=reply.text, reply=reply))
-        return reply
+        return _told(reply, listener)
 
     async def _stream(
         self, running: RunningTurn, step: Any, listener: Listener | None
@@ -296,6 +294,13 @@ def _waiting(running: RunningTurn, interrupt: Interrupt) -> Reply:
         status="needs_approval",
         pending=pending,
     )
+
+
+def _told(reply: Reply, listener: Listener | None) -> Reply:
+    """The reply, of which the listener hears as the last thing."""
+    if listener is not None:
+        listener(Event(type="finish", text=reply.text, reply=reply))
+    return reply
 
 
 def _place(invocation_id: str) -> tuple[int, ...]:

@@ -203,5 +203,9 @@ def test_what_a_crash_left_can_be_resumed_or_given_up(vitron, tmp_path):
     assert "cancel('a')" in " ".join(vitron("chat", "hello", "-t", "a", plans=[Plan(text="Hello!")]).stderr.split())
     assert vitron("cancel", "-t", "a").stdout == "Given up.\n"
     assert vitron("chat", "hello", "-t", "a", plans=[Plan(text="Hello!")]).exit_code == 0
-    assert vitron("resume", "-t", "b").exit_code == 0
+    resumed = vitron("resume", "-t", "b", "-o", "made", lines="y\n")
+    assert resumed.exit_code == 0
+    assert "run step 1?" in resumed.stdout + resumed.stderr
+    assert "Made the clock red: image-2." in resumed.stdout
+    assert Path("made/image-2.png").exists()
     assert vitron("resume", "-t", "a").stdout == "There is no open turn.\n"

@@ -22,6 +22,7 @@ from vitron_agent.errors import UsageError, VitronError
 
 if TYPE_CHECKING:
     from vitron_agent.agent import VitronAgent
+    from vitron_agent.events import Event
     from vitron_agent.messages import Region
     from vitron_agent.replies import Artifact, Reply
 
@@ -93,7 +94,7 @@ def chat(
             from vitron_agent.apps.show import reply_json
 
             sys.stdout.write(reply_json(reply, saved) + "\n")
-    raise typer.Exit(0 if reply.status in ("done", "needs_approval") else 1)
+    raise typer.Exit(_code(reply))
 
 
 @app.command()
@@ -146,15 +147,13 @@ def resume(
     artifacts: Artifacts = None,
     profile: Profile = None,
 ) -> None:
-    """Go on with a turn that a crash interrupted; nothing runs twice."""
-    from vitron_agent.apps.show import follow, show_reply
-
+    """Go on with a turn that a crash interrupted or that waits for a decision; nothing runs twice."""
     with _agent(profile, database, artifacts) as agent:
-        reply = follow(_out, agent.stream_resume(thread))
-        if reply is None:
+        if agent.repository.open_turn(thread) is None:
             _out.print("There is no open turn.")
-        else:
-            show_reply(_out, reply, _save(reply, out) if out else {})
+            return
+        reply, _ = _finish(agent, thread, agent.stream_resume(thread), out)
+    raise typer.Exit(_code(reply))
 
 
 @app.command()
@@ -244,11 +243,19 @@ def _turn(
     *,
     quiet: bool = False,
 ) -> "tuple[Reply, dict[str, Path]]":
+    events = agent.stream(text, images=images, videos=videos, regions=drawn, thread=thread)
+    return _finish(agent, thread, events, out, quiet=quiet)
+
+
+def _finish(
+    agent: "VitronAgent", thread: str, events: "Iterator[Event]", out: Path | None, *, quiet: bool = False
+) -> "tuple[Reply, dict[str, Path]]":
+    """Follows a turn to its end, asks for the decisions that it needs, and shows its reply; Ctrl-C gives it up."""
     from vitron_agent.apps.show import follow, show_reply
 
     console = _err if quiet else _out
     try:
-        reply = follow(console, agent.stream(text, images=images, videos=videos, regions=drawn, thread=thread))
+        reply = follow(console, events)
         while reply is not None and reply.pending is not None:
             decisions = [_ask(number) for number in range(1, len(reply.pending.invocations) + 1)]
             reply = follow(console, agent.stream_resume(thread, decisions))
@@ -261,6 +268,10 @@ def _turn(
     if not quiet:
         show_reply(_out, reply, saved)
     return reply, saved
+
+
+def _code(reply: "Reply") -> int:
+    return 0 if reply.status in ("done", "needs_approval") else 1
 
 
 def _stop(agent: "VitronAgent", thread: str) -> None:
