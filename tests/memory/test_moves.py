@@ -27,8 +27,7 @@ class TestUndo:
         assert [(turn.number, turn.undone) for turn in repository.history("demo")] == [(1, False), (2, True), (3, True)]
         assert visible(repository, "demo") == ["image-1"]
         assert repository.recall("demo").current == "image-1"
-        turns = repository.recall("demo").turns
-        assert [(turn.number, turn.undone) for turn in turns] == [(1, False), (2, True), (3, True)]
+        assert [turn.number for turn in repository.recall("demo").turns] == [1]
         with pytest.raises(UnknownThreadError, match="image-3 was undone with turn 3"):
             repository.resolve("demo", ["image-3"])
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from vitron_agent.messages import Handle, Input, Invocation, InvocationResult, Module, Plan, Role
 
 _GOOD = frozenset({"done", "unchanged"})
-_MADE_NOTHING = frozenset({"unchanged", "not_found"})
-_SETTLED = _GOOD | _MADE_NOTHING
+_MADE_NOTHING = frozenset({"unchanged", "not_found", "skipped"})
+_SETTLED = _GOOD | {"not_found"}
 """Ends that another try would not change."""
 
 
@@ -27,34 +27,39 @@ class Wave:
 def next_wave(plan: Plan, results: Mapping[str, InvocationResult]) -> Wave:
     """Looks at what has finished.
 
-    A step needs the steps whose outputs it reads; an edit whose target was not found leaves the picture before it to
-    the edits that follow. Moves in the conversation keep their place in the order: they wait for all steps before them,
-    and the steps after them need them.
+    A step needs the steps whose outputs it reads; an edit that has nothing to work on, as something was not found,
+    leaves the picture before it to the edits that follow. Moves in the conversation keep their place in the order: they
+    wait for all steps before them, and the steps after them need them.
 
     Args:
         plan: With invocation ids.
         results: By invocation id; may hold more than the plan's.
     """
     ready, skipped = [], []
+    steps, reads = plan.invocations, plan.dependencies()
     ended: dict[int, str] = {
-        position: results[step.id].status for position, step in enumerate(plan.invocations) if step.id in results
+        position: results[step.id].status for position, step in enumerate(steps) if step.id in results
     }
+    moves = {position for position, step in enumerate(steps) if step.module is Module.CONVERSATION}
+    needs = [reads[position] | {move for move in moves if move < position} for position in range(len(steps))]
+
+    def unmet(position: int) -> list[int]:
+        return [need for need in sorted(needs[position]) if need in ended and not leaves(need, steps[position])]
 
     def leaves(need: int, reader: Invocation) -> bool:
-        lost = ended[need] == "not_found" and _can_do_without(reader, plan.invocations[need])
-        return lost or ended[need] in _GOOD
+        return ended[need] in _GOOD or (is_lost(need) and _can_do_without(reader, steps[need]))
 
-    for position, step in enumerate(plan.invocations):
+    def is_lost(position: int) -> bool:
+        lacking = unmet(position) if ended[position] == "skipped" else []
+        return ended[position] == "not_found" or (bool(lacking) and all(map(is_lost, lacking)))
+
+    for position, step in enumerate(steps):
         if position in ended:
             continue
-        needs = plan.dependencies()[position] | {
-            earlier for earlier in range(position) if plan.invocations[earlier].module is Module.CONVERSATION
-        }
-        missed = next((need for need in sorted(needs) if need in ended and not leaves(need, step)), None)
-        if missed is not None:
+        if missed := unmet(position):
             ended[position] = "skipped"
-            skipped.append((position, step, f"it needs step {missed + 1}, which was {_PAST[ended[missed]]}"))
-        elif (set(range(position)) if step.module is Module.CONVERSATION else needs) <= ended.keys():
+            skipped.append((position, step, f"it needs step {missed[0] + 1}, which was {_PAST[ended[missed[0]]]}"))
+        elif (set(range(position)) if position in moves else needs[position]) <= ended.keys():
             ready.append((position, step))
     return Wave(tuple(ready), tuple(skipped))
 
@@ -68,7 +73,7 @@ def settle_inputs(
 ) -> Invocation:
     """Points a step's inputs at what is there now.
 
-    An edit that changed nothing, or did not find its target, made nothing: whoever reads its output reads its base
+    An edit that changed nothing, or found nothing to work on, made nothing: whoever reads its output reads its base
     instead. After a move in the conversation (undo, select, search), a step on what was current when the turn began
     works on what is current now.
 
@@ -78,11 +83,8 @@ def settle_inputs(
         start: Current handle when the turn began.
         current: Current handle now; the same as ``start`` where nothing moved.
     """
-    stands_for = {
-        result.invocation.output: base
-        for result in results.values()
-        if result.status in _MADE_NOTHING and result.invocation.output and (base := result.invocation.input(Role.BASE))
-    }
+    nothing = (result.invocation for result in results.values() if result.status in _MADE_NOTHING)
+    stands_for = {step.output: base for step in nothing if step.output and (base := step.input(Role.BASE))}
 
     def made(handle: Handle) -> Handle:
         while handle in stands_for:
@@ -112,25 +114,29 @@ def without_finished(plan: Plan, results: Mapping[str, InvocationResult]) -> Pla
         blocked = any(one.output not in renamed or not _can_do_without(step, one) for one in lost)
         step = _reading(step, lambda handle: renamed.get(handle, handle))
         before = finished.get(_asked(step))
+        left = step.output
         if blocked or (before is not None and before.status == "not_found"):
             missing.add(position)
+            left = step.input(Role.BASE) if step.module in _EDITING else None
         elif before is None:
             steps.append(step)
-        if before is not None and step.output and (left := _left(before)):
+        else:
+            left = _left(before)
+        if step.output and left:
             renamed[step.output] = left
     return plan.model_copy(update={"invocations": tuple(steps)})
 
 
 def _can_do_without(reader: Invocation, lost: Invocation) -> bool:
-    """Whether a step that follows on an edit can work on the picture before it, as the edit's target was not found."""
+    """Whether a step that follows on an edit can work on the picture before it, as the edit found nothing to do."""
     roles = {item.role for item in reader.inputs if item.handle == lost.output}
     return lost.module in _EDITING and roles == {Role.BASE}
 
 
 def _left(result: InvocationResult) -> Handle | None:
-    """What a settled step leaves to those that read its output: its base where nothing was made."""
+    """What a good step leaves to those that read its output: its base where nothing changed."""
     step = result.invocation
-    return step.input(Role.BASE) if result.status in _MADE_NOTHING else step.output
+    return step.input(Role.BASE) if result.status == "unchanged" else step.output
 
 
 def _reading(step: Invocation, renamed: Callable[[Handle], Handle]) -> Invocation:

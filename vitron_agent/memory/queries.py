@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Row, bindparam, false, literal, or_, select, true
+from sqlalchemy import CTE, ColumnElement, Row, bindparam, false, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from vitron_agent.artifacts import ArtifactRef
@@ -65,12 +65,10 @@ def get_open_turn(session: Session, thread: str) -> Turn | None:
     return session.scalar(select(Turn).where(Turn.thread_id == thread, Turn.status.in_(OPEN_STATUSES)))
 
 
-def newest_turns(session: Session, thread: str, limit: int, *, before: Turn | None = None) -> Sequence[Turn]:
-    """A thread's own turns, undone or not, newest first; those before the open one."""
-    earlier = Turn.number < before.number if before else true()
-    return session.scalars(
-        select(Turn).where(Turn.thread_id == thread, earlier).order_by(Turn.number.desc()).limit(limit)
-    ).all()
+def taken_back(session: Session, turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns that some of these undid by a step of their plan: of each the newest one that it undid."""
+    undone = {turn.began_after for turn in turns} - {turn.parent_id for turn in turns}
+    return session.scalars(select(Turn).where(Turn.id.in_(undone))).all() if undone else ()
 
 
 def current(session: Session, thread: Thread) -> Handle | None:

@@ -226,8 +226,8 @@ class Repository:
     def recall(self, thread: str, *, num_turns: int = 8, num_media: int = 48) -> Recollection:
         """What a planner may look at, as seen from the open turn, or else from the newest; empty for a new thread.
 
-        Undone turns are among the turns, as people mean what they took back: "undo that" - "green, then". What those
-        turns made is not among the media.
+        What a standing turn undid is among the turns, as people mean what they took back: "undo that" - "green, then".
+        What undone turns made is not among the media.
         """
         with self._database.read() as session:
             row = session.get(Thread, thread)
@@ -237,8 +237,8 @@ class Repository:
             point = open_turn.id if open_turn else row.head_id
             past = queries.chain_from(open_turn.parent_id if open_turn else point, length=num_turns)
             standing = session.scalars(_TURNS_ON_CHAIN, past).all()
-            own = queries.newest_turns(session, thread, num_turns, before=open_turn)
-            rows = sorted({*standing, *own}, key=lambda turn: turn.number)[-num_turns:]
+            undone = queries.taken_back(session, standing)
+            rows = sorted({*standing, *undone}, key=lambda turn: turn.number)[-num_turns:]
             media = queries.named_artifacts(session, queries.chain_from(point, length=_MEDIA_TURNS), limit=num_media)
             attached = tuple(open_turn.attached) if open_turn else ()
             current = open_turn.current if open_turn else queries.current(session, row)

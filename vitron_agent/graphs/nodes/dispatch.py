@@ -41,10 +41,11 @@ def dispatch_node(services: Services) -> Node:
         ended = [(position, _skipped(step, why)) for position, step, why in wave.skipped]
         if not halt and wave.ready:
             left = services.settings.budget.calls - len(state["candidates"])
+            known = {**results, **{result.invocation.id: result for _, result in ended}}
             sends: list[Send] = []
             for position, step in wave.ready[: max(left, 1)]:
                 try:
-                    sends.append(_send(services, state, position, step))
+                    sends.append(_send(services, state, known, position, step))
                 except UnknownThreadError as error:  # what it reads was undone by a step before it
                     ended.append((position, InvocationResult(invocation=step, status="failed", error=str(error))))
             return Command(goto=sends or "dispatch", update=record(services, turn.running, state, ended))
@@ -67,8 +68,9 @@ def _skipped(step: Invocation, why: str) -> InvocationResult:
     return InvocationResult(invocation=step, status="skipped", error=why)
 
 
-def _send(services: Services, state: TurnState, position: int, step: Invocation) -> Send:
-    results = state["turn_results"]
+def _send(
+    services: Services, state: TurnState, results: Mapping[str, InvocationResult], position: int, step: Invocation
+) -> Send:
     moved = any(result.invocation.module is _MOVE for result in results.values()) and step.module is not _MOVE
     current = services.repository.recall(state["thread"], num_turns=1, num_media=1).current if moved else state["start"]
     step = settle_inputs(step, results, start=state["start"], current=current)
