@@ -282,6 +282,18 @@ def test_what_a_backend_does_not_understand_may_be_said_otherwise(make_agent):
     assert agent.chat("make it warmer", images=[picture()]).status == "done"
 
 
+def test_what_was_given_up_after_a_backend_did_not_understand_it_is_told(make_agent):
+    class Particular(fakes.FakeExpert):
+        def __init__(self):
+            super().__init__(Module.IMAGE_EDITING, fakes.paint)
+            self.backend.refuse = lambda step: "no such colour" if step.value == "racing green" else None
+
+    first = steps(recolor("door", value="racing green", output="image-2"), remove("skip", base="image-2"))
+    reply = make_agent(first, steps(remove("skip")), experts=[Particular()]).chat("both", images=[picture()])
+    assert statuses(reply) == ["done"]
+    assert "A part is left out: no such colour." in reply.text
+
+
 def test_where_the_profile_lacks_something_the_rest_may_be_done(make_agent):
     experts = [fakes.FakeExpert(Module.IMAGE_EDITING, fakes.paint, operations=[Operation.RECOLOR])]
     agent = make_agent(steps(recolor(), remove()), steps(recolor()), experts=experts)

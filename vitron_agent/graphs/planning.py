@@ -115,14 +115,17 @@ def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:
     if plan is None:
         return Rejection(plan="", error=str(error))
     return Rejection(
-        plan=write_plan(plan), error=str(error), only=_deeds(plan) if isinstance(error, CapabilityError) else ()
+        plan=write_plan(plan),
+        error=str(error),
+        only=_deeds(plan) if isinstance(error, CapabilityError) else (),
+        steps=len(plan.invocations) if isinstance(error, InvocationError) else 0,
     )
 
 
-def left_out(plan: Plan, rejections: Sequence[Rejection]) -> str:
-    """Why a plan does less than was asked for; empty where it does not."""
-    wanted = (earlier for earlier in rejections if len(earlier.only) > len(plan.invocations))
-    return next((earlier.error for earlier in wanted), "")
+def left_out(steps: int, rejections: Sequence[Rejection]) -> str:
+    """Why so many steps are less than was asked for; empty where they are not, and where there are none."""
+    more = (earlier for earlier in rejections if earlier.steps > steps > 0)
+    return next((earlier.error for earlier in more), "")
 
 
 def is_last_try(tries: int, earlier: Sequence[Rejection], refused: Rejection) -> bool:

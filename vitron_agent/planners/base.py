@@ -44,11 +44,14 @@ class Rejection(_Frozen):
         error: What to do about it.
         only: Where the profile lacks what the plan asks for: what the plan does. Nobody asked for anything else, so the
             next plan leaves out what cannot be done, and adds nothing. Empty otherwise.
+        steps: How many steps the plan had, where it could not be run as written: a next plan of fewer steps leaves
+            something out, and the user is told. 0 otherwise.
     """
 
     plan: str
     error: str
     only: tuple[tuple[Module, Operation], ...] = ()
+    steps: int = 0
 
 
 class PlanRequest(_Frozen):

@@ -69,7 +69,7 @@ def approve_node(services: Services) -> Node:
             if state["given"]:  # the caller's model planned; it plans again when it reads this
                 return Command(goto="reply", update={"failure": wish})
             # A new wish: what the profile lacks for the old one no longer binds.
-            earlier = (one.model_copy(update={"only": ()}) for one in state["rejections"])
+            earlier = (one.model_copy(update={"only": (), "steps": 0}) for one in state["rejections"])
             return Command(goto="plan", update={"rejections": (*earlier, rejection(plan, wish))})
         message = plan_to_message(plan, state["call_ids"], f"{state['thread']}/{state['turn']}.{state['attempt']}")
         recorded = await asyncio.to_thread(adopt, turn, state, plan, decisions)

@@ -22,8 +22,7 @@ def reply_node(services: Services) -> Node:
         shown, all_results = _shown(state), list(state["turn_results"].values())
         answer, stopped = await answer_of(services, state, turn)
         halt = state["halt"] or stopped
-        plan = state["plan"]
-        lacking = left_out(plan, state["rejections"]) if plan and not state["failure"] else ""
+        lacking = "" if state["failure"] else left_out(len(shown), state["rejections"])
         text = render(shown, answer=answer, lacking=lacking, halt=halt, failure=state["failure"])
         status = status_of(all_results, halt=halt, failure=state["failure"])
         await asyncio.to_thread(services.repository.finish_turn, turn.running, status, text)

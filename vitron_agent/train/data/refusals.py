@@ -4,11 +4,12 @@ Made from ordinary examples. Where the profile lacks what one of several steps a
 other plans are spoilt the way a planner errs. The errors are those of the agent's own check.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 from vitron_agent.config import Budget
-from vitron_agent.errors import InvocationError
+from vitron_agent.errors import CapabilityError, InvocationError
 from vitron_agent.graphs.planning import rejection
 from vitron_agent.graphs.validation import check_plan
 from vitron_agent.messages import (
@@ -24,6 +25,7 @@ from vitron_agent.messages import (
     make_invocation,
 )
 from vitron_agent.planners.base import PlanRequest
+from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.fakes import FakeExpert, fake_profile, paint
 from vitron_agent.tools.registry import Profile
 from vitron_agent.wire import complete
@@ -51,7 +53,7 @@ def refused(
         plan = completed(plan, request)
         if error := problem(plan, request, profile):
             first, second = plan, without_lacking(plan, request, profile)
-            if not second.invocations or second == first:
+            if not (isinstance(error, CapabilityError) and second.invocations):
                 continue
         else:
             first, second = completed(spoilt(plan, request, rng), request), plan
@@ -94,14 +96,22 @@ def without_lacking(plan: Plan, request: PlanRequest, profile: Profile) -> Plan:
 def spoilt(plan: Plan, request: PlanRequest, rng: Random) -> Plan:
     """A plan with one slip in one step; for an answer in words, a step that cannot be run."""
     if not plan.invocations:
-        base = (Input(handle=request.current),) if request.current else ()
-        step = make_invocation(Module.VIDEO_SEGMENTATION, Operation.TRACK, target="everything", inputs=base)
-        return Plan(invocations=(step,))
+        return Plan(invocations=(_pointless(request, rng),))
     place = rng.randrange(len(plan.invocations))
     slip = rng.choice(_SLIPS)
     steps = list(plan.invocations)
     steps[place] = slip(steps[place], request, rng)
     return plan.model_copy(update={"invocations": tuple(steps)})
+
+
+def _pointless(request: PlanRequest, rng: Random) -> Invocation:
+    """Something done with a word of the request, by a module for what the conversation doesn't have."""
+    still = any(medium.kind == "image" for medium in request.media)
+    module = rng.choice(list(_CLIP_AS_STILL if still else _STILL_AS_CLIP))
+    operation = rng.choice([item for item in OPERATIONS[module] if item is not Operation.ADD])
+    base = (Input(handle=request.current),) if request.current else ()
+    word = max(re.findall(r"\w+", request.text.lower()), key=len, default="it")
+    return make_invocation(module, operation, target=word, value="red", inputs=base)
 
 
 def all_able() -> Profile:
@@ -113,7 +123,9 @@ def _can(profile: Profile, step: Invocation) -> bool:
     if step.module is Module.CONVERSATION:
         return True
     expert = profile.experts.get(step.module)
-    return expert is not None and step.operation in expert.backend.operations and not expert.backend.refuse(step)
+    if expert is None or step.operation not in expert.backend.operations:
+        return False
+    return not isinstance(expert.backend.refuse(step), Lacking)
 
 
 def _wrong_family(step: Invocation, request: PlanRequest, rng: Random) -> Invocation:  # noqa: ARG001
