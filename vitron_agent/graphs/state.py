@@ -3,6 +3,7 @@
 Class paths in this module are a storage format: they are written into checkpoints.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 from langchain_core.messages import AnyMessage
@@ -82,7 +83,7 @@ class TurnInput(TypedDict, total=False):
     """
 
     messages: Annotated[list[AnyMessage], add_messages]
-    regions: tuple[Region, ...]
+    regions: Sequence[Region]
 
 
 class TurnOutput(TypedDict, total=False):
@@ -101,6 +102,8 @@ class TurnOutput(TypedDict, total=False):
 
 class TurnState(TurnInput, TurnOutput, total=False):
     """A running turn. Channels without a reducer have one writer in each step.
+
+    Sequences come back from a checkpoint as lists, whatever was put in.
 
     Attributes:
         thread: Of the conversation in our tables.
@@ -132,10 +135,10 @@ class TurnState(TurnInput, TurnOutput, total=False):
     known: dict[Handle, ArtifactRef]
     problem: str
     given: bool
-    call_ids: tuple[str, ...]
+    call_ids: Sequence[str]
     ask: bool
     start: Handle | None
-    rejections: tuple[Rejection, ...]
+    rejections: Sequence[Rejection]
     refusals: int
     replans: int
     position: int
