@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from skimage import data
 
 from vitron_agent.errors import TurnCancelled
 from vitron_agent.tools.backends.embedded.editing.closed_form import solve_alpha, split_colors
@@ -22,6 +23,36 @@ def test_a_mixture_of_two_colours_is_solved_exactly():
     found = solve_alpha(picture, trimap, never_cancelled)
     assert np.abs(found - alpha).max() < 0.02
     assert np.array_equal(found[trimap != 0.5], trimap[trimap != 0.5])
+
+
+def published_laplacian(image, epsilon=1e-7):
+    """Equation 12 of Levin, Lischinski and Weiss (2008) as it is printed: window by window, pair by pair."""
+    height, width = image.shape[:2]
+    colors = image.reshape(-1, 3).astype(np.float64)
+    laplacian = np.zeros((height * width, height * width))
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
+            window = [(y + down) * width + x + right for down in (-1, 0, 1) for right in (-1, 0, 1)]
+            apart = colors[window] - colors[window].mean(axis=0)
+            inverse = np.linalg.inv(apart.T @ apart / 9 + epsilon / 9 * np.eye(3))
+            for a, i in enumerate(window):
+                for b, j in enumerate(window):
+                    laplacian[i, j] += (i == j) - (1 + apart[a] @ inverse @ apart[b]) / 9
+    return laplacian
+
+
+@pytest.mark.parametrize("corner", [(20, 60), (0, 120), (120, 10), (200, 380)])  # fur, ears, whiskers, cloth
+def test_alpha_solves_the_published_system_on_a_real_photo(corner):
+    y, x = corner
+    crop = (data.chelsea()[y : y + 20, x : x + 20] / 255).astype(np.float32)
+    trimap = np.full((20, 20), 0.5, np.float32)
+    trimap[:, :5], trimap[:, -5:] = 0, 1
+    unknown = (trimap == 0.5).ravel()
+    rows = published_laplacian(crop)[unknown]
+    exact = np.linalg.solve(rows[:, unknown], -rows[:, ~unknown] @ trimap.ravel()[~unknown])
+    found = solve_alpha(crop, trimap, never_cancelled).ravel()[unknown]
+    assert np.abs(found - np.clip(exact, 0, 1)).max() < 1e-3
+    assert found.std() > 0.1
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (3, 20), (25, 4)])
