@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import torch
 from llama_cpp import Llama, LlamaGrammar
 from numpy.typing import NDArray
 from safetensors.torch import load_file
@@ -45,7 +46,8 @@ def compare(settings: Settings, requests: Sequence[PlanRequest], runs: int) -> d
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "planner.gguf"
         export(base, PACKAGED, tokenizer, path)
-        theirs = Llama(str(path), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
+        threads = torch.get_num_threads()  # both the same
+        theirs = Llama(str(path), n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False)
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     same = 0
     for run in range(runs + 1):
@@ -59,6 +61,7 @@ def compare(settings: Settings, requests: Sequence[PlanRequest], runs: int) -> d
                 seconds["theirs"].append(time.perf_counter() - between)
                 same += read_plan(text) == plan
     return {
+        "threads": threads,
         "plan_median": statistics.median(seconds["ours"]),
         "plan_median_llama_cpp": statistics.median(seconds["theirs"]),
         "plans_that_are_the_same": same / (runs * len(requests)),

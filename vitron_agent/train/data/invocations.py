@@ -11,8 +11,8 @@ Besides the composed ones the set holds the requests in ``written/``, each of wh
 they come several times, with different slips of the keyboard. With ``--refusals`` some come once more with a first plan
 that could not be run, and why.
 
-Records of your own, for modules of your own or for your users' way of speaking, go into the same file: the trainer
-takes any number of such files.
+Records of your own, for your backends' abilities or your users' way of speaking, go into a file of the same form: the
+trainer takes any number of them. The modules are a closed set (docs/decisions.md).
 """
 
 import argparse

@@ -29,6 +29,10 @@ from vitron_agent.tools.backends.embedded.editing.pixels import to_unit
         ("colour temperature more", "warmth", 0.3),
         ("color temperature less 10%", "warmth", -0.1),
         ("colours more vivid", "saturation", 0.3),
+        ("brightness -20", "brightness", -0.2),
+        ("contrast more 15", "contrast", 0.15),
+        ("not so bright", "brightness", -0.3),
+        ("too dark", "brightness", 0.3),
     ],
 )
 def test_words(words, quantity, amount):

@@ -21,12 +21,15 @@ _QUANTITIES: dict[Quantity, str] = {
     "warmth": r"warm\w*|cool\w*|cold\w*|temperature",
     "sharpness": r"sharp\w*|crisp\w*|soft\w*|clar\w*|blur\w*",
 }
+_TOO = r"not (?:so|as|too)|too|overly"
 _LESS = re.compile(
-    r"\b(?:less|lower|reduce\w*|decrease\w*|down|minus|dark\w*|dim\w*|flat\w*|desaturat\w*|dull\w*|muted|cool\w*|cold\w*"
+    rf"\b(?:{_TOO}|less|lower|reduce\w*|decrease\w*|down|minus|dark\w*|dim\w*|flat\w*|desaturat\w*|dull\w*|muted|cool\w*|cold\w*"
     r"|soft\w*|blur\w*)\b|(?<!\w)-\s*\d"
 )
 _OPPOSITE = re.compile(r"\b(?:dark\w*|dim\w*|flat\w*|desaturat\w*|dull\w*|muted|cool\w*|cold\w*|soft\w*|blur\w*)\b")
-_LESS_OF = re.compile(r"\b(?:less|lower|reduce\w*|decrease\w*)\b")
+_LESS_OF = re.compile(rf"\b(?:{_TOO}|less|lower|reduce\w*|decrease\w*)\b")
+_BARE = re.compile(r"(?<![\w.])(\d+)(?![\w.%]|\s*(?:%|px|\w))")
+"""A number that is neither percent nor pixels; editors' sliders run from -100 to 100."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Adjustment:
 
 
 def read_adjustment(value: str) -> Adjustment | None:
-    """Reads ``brightness more``, ``contrast less 30%``, ``warmer``, ``sharpness +20%``; None where it is not one."""
+    """Reads ``brightness more``, ``contrast less 30%``, ``warmer``, ``sharpness +20``; None where it is not one."""
     words = plain(value)
     amount, rest = take_amount(words)
     named = [name for name, word in _QUANTITIES.items() if re.search(rf"\b(?:{word})\b", rest)]
@@ -47,7 +50,9 @@ def read_adjustment(value: str) -> Adjustment | None:
     down = _LESS.search(words) is not None
     if _OPPOSITE.search(rest) and _LESS_OF.search(rest):
         down = False  # "less dull"
-    size = float(np.clip(_USUAL if amount is None else amount.number, 0, 1))
+    bare = _BARE.search(words)
+    usual = float(bare[1]) / 100 if bare else _USUAL
+    size = float(np.clip(usual if amount is None else amount.number, 0, 1))
     return Adjustment(named[0], -size if down else size)
 
 
