@@ -1,10 +1,14 @@
 """Fixtures that every part shares. Tests reach nothing but this machine."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_socket import socket_allow_hosts
+from sqlalchemy.engine import URL
 
+from tests.memory import postgres
 from vitron_agent.artifacts import ArtifactStore
 
 
@@ -17,3 +21,20 @@ def _only_this_machine() -> None:
 def store(tmp_path: Path) -> ArtifactStore:
     """A fresh store in a folder."""
     return ArtifactStore(tmp_path / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    try:
+        with postgres.server() as url:
+            yield url
+    except postgres.NoPostgresError as error:
+        if os.environ.get("VITRON_REQUIRE_POSTGRES") == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def blank_postgres(postgres_server: URL) -> Iterator[str]:
+    with postgres.database(postgres_server) as url:
+        yield url

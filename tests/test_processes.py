@@ -8,28 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory import postgres
 from vitron_agent.artifacts import ArtifactStore
 from vitron_agent.memory.repository import Repository
 
 PROCESSES, TURNS = 4, 4
 
 
-@pytest.fixture
-def postgres_url():
-    try:
-        with postgres.server() as server, postgres.database(server) as url:
-            yield url
-    except postgres.NoPostgresError as error:
-        if os.environ.get("VITRON_REQUIRE_POSTGRES") == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_processes_chat_at_once(kind, tmp_path, request):
-    url = request.getfixturevalue("postgres_url") if kind == "postgres" else f"sqlite:///{tmp_path}/vitron.db"
+    url = request.getfixturevalue("blank_postgres") if kind == "postgres" else f"sqlite:///{tmp_path}/vitron.db"
     names = [f"process-{number}" for number in range(PROCESSES)]
     command = [sys.executable, "-W", "error", "-m", "tests.chatter", url, str(tmp_path / "artifacts")]
     root, env = Path(__file__).parents[1], {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,24 +11,7 @@ from vitron_agent.memory.repository import Repository
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[URL]:
-    try:
-        with postgres.server() as url:
-            yield url
-    except postgres.NoPostgresError as error:
-        if os.environ.get("VITRON_REQUIRE_POSTGRES") == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
 def shared_postgres(postgres_server: URL) -> Iterator[str]:
-    with postgres.database(postgres_server) as url:
-        yield url
-
-
-@pytest.fixture
-def blank_postgres(postgres_server: URL) -> Iterator[str]:
     with postgres.database(postgres_server) as url:
         yield url
 
