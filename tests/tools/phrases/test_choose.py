@@ -90,11 +90,42 @@ def test_adjectives_that_choose_nothing_are_said():
         ("car on the table", (0.7, 0.2, 1.0, 0.4), RIGHT),
         ("car under the bridge", (0.3, 0.1, 0.8, 0.3), MIDDLE),
         ("car with the flag", (0.05, 0.5, 0.1, 0.6), LEFT),
+        ("car nearest the tree", (0.9, 0.1, 1.0, 0.3), RIGHT),
+        ("car closest to the flag", (0.05, 0.5, 0.1, 0.6), LEFT),
+        ("car on the left of the bus", (0.25, 0.3, 0.35, 0.8), LEFT),
+        ("car on the right-hand side of the bus", (0.72, 0.1, 0.78, 0.3), RIGHT),
+        ("car parked under the bridge", (0.3, 0.1, 0.8, 0.3), MIDDLE),
     ],
 )
 def test_another_thing_chooses(text, anchor, meant):
     chosen = choose(parse_phrase(text, NOUNS), ROW, lambda _: [anchor])
     assert chosen.candidates == (meant,)
+
+
+def test_what_cannot_be_evaluated_is_said():
+    chosen = choose(parse_phrase("car between the two trees", NOUNS), ROW, nowhere)
+    assert list(chosen.candidates) == ROW
+    assert chosen.notes == ("between the two trees: not used to choose",)
+
+
+def test_people_and_dogs_on_a_side_are_chosen_alike():
+    crowd = [candidate((x, 0.4, x + 0.1, 0.8)) for x in (0.0, 0.2, 0.7, 0.9)]
+    for word in ("people", "children", "men", "women", "geese", "wolves", "sheep", "dogs"):
+        chosen = choose(parse_phrase(f"{word} on the left", NOUNS), crowd, nowhere)
+        assert list(chosen.candidates) == crowd[:2], word
+
+
+def test_all_are_chosen_but_the_one_to_be_spared():
+    spared = parse_phrase("cars except the white one", NOUNS)
+    near_enough = (MIDDLE.box[0] + 0.02, *MIDDLE.box[1:])
+    assert list(choose(spared, ROW, lambda _: [near_enough]).candidates) == [LEFT, RIGHT]
+
+
+@pytest.mark.parametrize("boxes", [[], [car.box for car in ROW]])
+def test_nothing_is_chosen_where_it_is_not_known_which_to_spare(boxes):
+    chosen = choose(parse_phrase("cars except the rusty one", NOUNS), ROW, lambda _: boxes)
+    assert not chosen.candidates
+    assert chosen.notes == ("the rusty cars: can't be told from the rest, so nothing was chosen",)
 
 
 def test_another_thing_that_is_not_there_chooses_nothing_and_that_is_said():

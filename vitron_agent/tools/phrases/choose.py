@@ -120,6 +120,8 @@ def _by_anchor(
     phrase: Phrase, candidates: list[Candidate], anchors: Sequence[Box]
 ) -> tuple[list[Candidate], list[str]]:
     assert phrase.anchor is not None
+    if phrase.link == "except":
+        return _except(phrase.anchor, candidates, anchors)
     if not anchors:
         return candidates, [f"{phrase.anchor.noun}: not found, so it was not used to choose"]
     ranked = sorted(candidates, key=lambda one: min(_misfit(phrase, one.box, anchor) for anchor in anchors))
@@ -128,6 +130,22 @@ def _by_anchor(
     return [one for one in ranked if min(_misfit(phrase, one.box, anchor) for anchor in anchors) < 0.15] or ranked[
         :1
     ], []
+
+
+def _except(anchor: Phrase, candidates: list[Candidate], anchors: Sequence[Box]) -> tuple[list[Candidate], list[str]]:
+    """All but the anchor; nothing where it isn't known which one that is, for it is the one to be spared."""
+    left = [one for one in candidates if all(_overlap(one.box, box) < 0.5 for box in anchors)]
+    if anchors and left:
+        return left, []
+    return [], [f"{anchor.text}: can't be told from the rest, so nothing was chosen"]
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """What two boxes share, as a part of what they cover together."""
+    width = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    height = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return width * height / max(sum(areas) - width * height, 1e-9)
 
 
 def _misfit(phrase: Phrase, box: Box, anchor: Box) -> float:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from vitron_agent.tools.phrases.colors import COLORS
 from vitron_agent.tools.phrases.nouns import Nouns, Relation
+from vitron_agent.tools.phrases.parse import PICTURE
 
 Kind: TypeAlias = Literal[
     "describe", "name", "count", "color", "is_color", "exists", "where", "size", "who", "unknowable", "other"
@@ -28,8 +29,7 @@ class Question:
     color: str = ""
 
 
-_PICTURE = r"(?:picture|photo|photograph|image|pic|scene|shot|snap|snapshot)"
-_HERE = rf"(?: (?:in|on|at|from|of) (?:(?:the|this|that|my) )?(?:\w+ )?(?:{_PICTURE}|it)| here| there| visible| shown)"
+_HERE = rf"(?: (?:in|on|at|from|of) (?:(?:the|this|that|my) )?(?:\w+ )?(?:{PICTURE}|it)| here| there| visible| shown)"
 _END = rf"(?:{_HERE})*(?: please| pls| exactly| do you think| now)*$"
 _THE = r"(?:(?:the|this|that|these|those|my|your|any|a|an|some) )?"
 _COLOR = "|".join([*COLORS, "grey"])
@@ -40,7 +40,7 @@ _KIND = r"(?:kind|sort|type|breed|species|make|model)"
 _FORMS: tuple[tuple[Kind, str], ...] = (
     (
         "unknowable",
-        rf"(?:where|when|who|how|why|which|what)\b.*\b(?:{_PICTURE}|this|it) (?:was )?(?:taken|shot|made)\b",
+        rf"(?:where|when|who|how|why|which|what)\b.*\b(?:{PICTURE}|this|it) (?:was )?(?:taken|shot|made)\b",
     ),
     ("unknowable", r"(?:how old|what time|what day|what year|which year|how much|what is the name of)\b"),
     ("describe", rf"{_ANY}(?:describe|caption|summari[sz]e)\b.*"),
@@ -51,10 +51,10 @@ _FORMS: tuple[tuple[Kind, str], ...] = (
     (
         "describe",
         rf"{_ANY}what{_IS}(?: all)?(?: happening| going on| shown| visible| there| to see)?"
-        rf" (?:in|on) {_THE}(?:\w+ )?(?:{_PICTURE}|it|this|here)\b",
+        rf" (?:in|on) {_THE}(?:\w+ )?(?:{PICTURE}|it|this|here)\b",
     ),
-    ("describe", rf"{_ANY}what{_IS} {_THE}{_PICTURE} (?:about|of|showing)\b"),
-    ("describe", rf"{_ANY}what (?:does|do) {_THE}{_PICTURE} (?:show|contain|depict)"),
+    ("describe", rf"{_ANY}what{_IS} {_THE}{PICTURE} (?:about|of|showing)\b"),
+    ("describe", rf"{_ANY}what (?:does|do) {_THE}{PICTURE} (?:show|contain|depict)"),
     ("describe", rf"{_ANY}what am i looking at{_END}"),
     ("who", rf"who{_IS}? (?:the|this|that|these|those|he|she|they|in)\b"),
     ("count", rf"{_ANY}(?:how many|number of|count) {_THE}(?P<thing>.+?)(?:(?:{_IS}| do| can| does| did)\b.*)?{_END}"),
@@ -66,7 +66,7 @@ _FORMS: tuple[tuple[Kind, str], ...] = (
     ("is_color", rf"(?:is|are) {_THE}(?P<thing>.+?) (?:really )?(?P<color>{_COLOR}){_END}"),
     ("exists", rf"{_ANY}(?:is|are) there {_THE}(?P<thing>.+?){_END}"),
     ("exists", rf"{_ANY}(?:can|do|did|could) (?:you|u) (?:see|spot|find) {_THE}(?P<thing>.+?){_END}"),
-    ("exists", rf"(?:does|do|has) {_THE}{_PICTURE} (?:show|contain|have|include|got) {_THE}(?P<thing>.+?){_END}"),
+    ("exists", rf"(?:does|do|has) {_THE}{PICTURE} (?:show|contain|have|include|got) {_THE}(?P<thing>.+?){_END}"),
     ("exists", rf"any (?P<thing>.+?){_END}"),
     ("where", rf"{_ANY}where{_IS} {_THE}(?P<thing>.+?)(?: located| standing| sitting)?{_END}"),
     ("size", rf"how (?:big|large|tall|wide|small|high|long){_IS} {_THE}(?P<thing>.+?){_END}"),
