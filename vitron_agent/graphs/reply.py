@@ -48,7 +48,8 @@ def sentence(result: InvocationResult) -> str:
     if result.status == "done":
         words = _done(result)
     elif result.status == "not_found":
-        words = f"I could not find {_thing(step)}."
+        # What is added is there; the place may be missing, and the note says what was looked for.
+        words = f"I could not {wish(step)}." if step.operation is Operation.ADD else f"I could not find {_thing(step)}."
     elif result.status == "unchanged":
         words = f"I tried to {wish(step)}, but nothing changed."
     elif result.status == "failed":
