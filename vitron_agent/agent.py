@@ -5,7 +5,8 @@ import contextlib
 import os
 import queue
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,8 @@ from vitron_agent.runner import CANCELLED, Listener, Runner
 from vitron_agent.tools.registry import Profile, load_profile
 
 Decision: TypeAlias = str | Mapping[str, Any]
+_STOP_SECONDS = 10.0
+"""How long closing a stream waits for the end of its turn, which takes about a second."""
 
 
 class VitronAgent:
@@ -48,7 +51,8 @@ class VitronAgent:
         artifacts: Folder or fsspec URL of the artifact store.
         planner: Instead of the profile's.
         approval: Which plans wait for a decision: ``never``, ``always``, ``edits`` (those that make or change pictures
-            or clips), or a function of the plan.
+            or clips), or a function of the plan. It is kept with the turn: where another agent goes on with it, plans
+            wait that either of the two would have wait.
         budget: What one turn may cost; see :class:`Budget`.
         channels: Which halves of the planner's message experts may read.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` …
@@ -154,10 +158,11 @@ class VitronAgent:
         videos: Attachments = None,
         regions: Region | Iterable[Region] | None = None,
         thread: str | None = None,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Like :meth:`chat`, with every event as it happens; the last one, ``finish``, holds the reply.
 
-        Closing the iterator before its end stops the turn.
+        Closing the iterator before its end stops the turn, and returns when it has ended; a message that still waits
+        for another process's turn is never run.
         """
         yield from self._events(
             lambda listener, stop: self._turn(text, images, videos, regions, thread, listener, stop)
@@ -238,13 +243,17 @@ class VitronAgent:
         """Like :meth:`resume`, from any event loop."""
         return await self._loop.arun(self._runner.resume(thread, _plain(decisions)))
 
-    def stream_resume(self, thread: str, decisions: Decision | Sequence[Decision] | None = None) -> Iterator[Event]:
-        """Like :meth:`resume`, with every event as it happens."""
+    def stream_resume(
+        self, thread: str, decisions: Decision | Sequence[Decision] | None = None
+    ) -> Generator[Event, None, None]:
+        """Like :meth:`resume`, with every event as it happens; closing it is as for :meth:`stream`."""
         plain = _plain(decisions)
         yield from self._events(lambda listener, stop: self._runner.resume(thread, plain, listener=listener, stop=stop))
 
     def cancel(self, thread: str) -> bool:
-        """Stops the thread's running turn, or gives up one that waits or was interrupted; what is finished is kept.
+        """Stops this agent's running turn of the thread, or gives up one that waits or was interrupted.
+
+        What is finished is kept.
 
         Returns:
             Whether there was an open turn.
@@ -374,7 +383,7 @@ class VitronAgent:
         check_sources(drawn, taken, thread, self._repository)
         return taken, drawn
 
-    def _events(self, start: Callable[[Listener, Stop], Any]) -> Iterator[Event]:
+    def _events(self, start: Callable[[Listener, Stop], Any]) -> Generator[Event, None, None]:
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         stop = Stop()
         future = self._loop.submit(start(events.put, stop))
@@ -385,6 +394,7 @@ class VitronAgent:
             future.result()
         finally:
             stop.set("its events were no longer read")
+            _await_end(future)
 
     async def _aevents(self, start: Callable[[Listener, Stop], Any]) -> AsyncIterator[Event]:
         loop = asyncio.get_running_loop()
@@ -403,6 +413,14 @@ class VitronAgent:
             future.result()
         finally:
             stop.set("its events were no longer read")
+
+
+def _await_end(future: "Future[Any]") -> None:
+    """Waits for a turn that was told to stop, except where that keeps an event loop, perhaps its own, from running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        wait((future,), _STOP_SECONDS)
 
 
 def _folders(roots: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> tuple[Path, ...] | None:

@@ -18,6 +18,7 @@ from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import (
     PersistenceError,
     ThreadBusyError,
+    TurnCancelled,
     TurnOpenError,
     UnknownThreadError,
     UsageError,
@@ -89,7 +90,7 @@ class Runner:
                 await asyncio.to_thread(self._services.turns.give_up, thread, held.running.number)
             try:
                 begin = self._services.repository.begin_turn
-                running = await _patiently(begin, thread, text, attachments, regions)
+                running = await _patiently(begin, thread, text, attachments, regions, stop=stop)
             except TurnOpenError as error:
                 raise TurnOpenError(
                     f"the last turn of {thread!r} has not ended (it was interrupted, or waits for a decision): "
@@ -119,7 +120,7 @@ class Runner:
             newest = turns[-1]
             if newest.finished is not None and decisions is None:
                 return _told(self._reply_of(newest), listener)
-            running = await _patiently(repository.resume_turn, thread)
+            running = await _patiently(repository.resume_turn, thread, stop=stop)
             try:
                 step = await self._next_step(running, newest, decisions)
             except BaseException:
@@ -131,10 +132,12 @@ class Runner:
             return await self._run(running, step, listener, stop)
 
     async def abandon(self, thread: str) -> None:
-        """Ends an open turn that nobody works on."""
-        async with self._alone_on(thread):
-            running = await _patiently(self._services.repository.resume_turn, thread)
-            await self._stop_short(running, CANCELLED)
+        """Ends an open turn that nobody works on; raises ThreadBusyError at once where somebody does.
+
+        It doesn't wait behind our own messages: they may be waiting for the very process that holds the turn.
+        """
+        running = await asyncio.to_thread(self._services.repository.resume_turn, thread, wait_seconds=0)
+        await self._stop_short(running, CANCELLED)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -261,15 +264,18 @@ class Runner:
         )
 
 
-async def _patiently(take: Callable[..., RunningTurn], *arguments: Any) -> RunningTurn:
+async def _patiently(take: Callable[..., RunningTurn], *arguments: Any, stop: Stop | None) -> RunningTurn:
     """Takes a turn as soon as other processes leave the thread alone, without keeping a worker thread waiting.
 
     Raises:
         ThreadBusyError: They did not in ``BUSY_SECONDS``.
+        TurnCancelled: ``stop`` was raised before; nothing was begun.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     pause = 0.01
     while True:
+        if stop is not None and stop.is_set():
+            raise TurnCancelled(stop.reason)
         try:
             return await asyncio.to_thread(functools.partial(take, *arguments, wait_seconds=0))
         except ThreadBusyError:

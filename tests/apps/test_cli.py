@@ -1,6 +1,11 @@
 """The command line on fakes: what is printed, what is written, and how it exits."""
 
+import errno
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -10,8 +15,10 @@ from typer.testing import CliRunner
 from tests.scenes import open_agent, picture, recolor, remove, segment, steps
 from vitron_agent.agent import VitronAgent
 from vitron_agent.apps import cli
+from vitron_agent.errors import ThreadBusyError
+from vitron_agent.memory.repository import Repository
 from vitron_agent.messages import Plan
-from vitron_agent.tools.fakes import fake_profile
+from vitron_agent.tools.fakes import fake_profile, work_slowly
 
 
 @pytest.fixture
@@ -209,3 +216,163 @@ def test_what_a_crash_left_can_be_resumed_or_given_up(vitron, tmp_path):
     assert "Made the clock red: image-2." in resumed.stdout
     assert Path("made/image-2.png").exists()
     assert vitron("resume", "-t", "a").stdout == "There is no open turn.\n"
+
+
+# -- turns that wait, stop or were left ---------------------------------------------------------------------------
+
+
+def leave_waiting(tmp_path):
+    store = tmp_path / "vitron_artifacts"
+    with open_agent(tmp_path, steps(recolor()), approval="always", artifacts=store) as agent:
+        assert agent.chat("make it red", images=[picture()], thread="demo").status == "needs_approval"
+
+
+def test_resume_leaves_a_turn_waiting_where_nobody_answers(vitron, tmp_path):
+    leave_waiting(tmp_path)
+    for _ in range(2):
+        left = vitron("resume", "-t", "demo", lines="")
+        assert left.exit_code == 1
+        assert "Waiting for your decision on: recolor clock" in left.stdout
+        assert "`vitron resume -t demo` in a terminal" in " ".join(left.stderr.split())
+    assert "Made the clock red" in vitron("resume", "-t", "demo", lines="y\n").stdout
+
+
+def test_resume_asks_where_the_turn_began_with_approve(vitron, tmp_path):
+    leave_waiting(tmp_path)
+    asked = vitron("resume", "-t", "demo", lines="n\n")
+    assert "1. Image Editing  recolor: clock => red" in asked.stdout
+    assert "As you decided, I did not make the clock red." in asked.stdout
+
+
+def test_ctrl_c_at_a_decision_gives_up_the_turn_that_asked_and_no_later_one(vitron, tmp_path, monkeypatch):
+    def another_comes_first(number):
+        assert vitron("cancel", "-t", "demo").stdout == "Given up.\n"
+        leave_waiting(tmp_path)
+        raise KeyboardInterrupt
+
+    def interrupt(number):
+        raise KeyboardInterrupt
+
+    leave_waiting(tmp_path)
+    monkeypatch.setattr(cli, "_ask", another_comes_first)
+    assert vitron("resume", "-t", "demo").exit_code == 130
+    monkeypatch.setattr(cli, "_ask", interrupt)
+    assert vitron("resume", "-t", "demo").exit_code == 130  # the later one waited still
+    assert vitron("resume", "-t", "demo").stdout == "There is no open turn.\n"
+
+
+def test_resume_knows_a_conversation_without_an_open_turn_from_none(vitron):
+    vitron("chat", "hi", "-t", "demo", plans=[Plan(text="Hello!")])
+    assert vitron("resume", "-t", "demo").stdout == "There is no open turn.\n"
+    typo = vitron("resume", "-t", "demp")
+    assert (typo.exit_code, typo.stdout) == (2, "")
+    assert "'demp'" in typo.stderr
+
+
+@pytest.fixture
+def ctrl_c_when_busy(monkeypatch):
+    """Sends it once, when the command has found that another process holds the conversation."""
+    begin, unsent = Repository.begin_turn, [signal.SIGINT]
+
+    def begin_or_interrupt(*args, **options):
+        try:
+            return begin(*args, **options)
+        except ThreadBusyError:
+            if unsent:
+                signal.pthread_kill(threading.main_thread().ident, unsent.pop())
+            raise
+
+    monkeypatch.setattr(Repository, "begin_turn", begin_or_interrupt)
+
+
+@pytest.mark.usefixtures("ctrl_c_when_busy")
+def test_ctrl_c_while_another_process_works_ends_at_once_and_touches_nothing(vitron, tmp_path):
+    store = tmp_path / "vitron_artifacts"
+    with open_agent(tmp_path, steps(recolor()), behave=work_slowly(30), artifacts=store) as other:
+        theirs = other.stream("make it red", images=[picture()], thread="demo")
+        assert any(event.type == "progress" for event in theirs)
+        started = time.monotonic()
+        assert vitron("chat", "hello", "-t", "demo", plans=[Plan(text="Hello!")]).exit_code == 130
+        assert time.monotonic() - started < 4
+        theirs.close()
+        assert [(turn.text, turn.status) for turn in other.history("demo")] == [("make it red", "stopped")]
+
+
+# -- what was attached --------------------------------------------------------------------------------------------
+
+
+def test_a_path_that_is_none_costs_no_other_picture_and_no_drawing(vitron):
+    given = ("-i", "photo.png", "-i", "nope.png", "-v", "nope.mp4", "-r", "box:0,0,1,1", "-r", "box:0,0,1,1@image-7")
+    result = vitron("chat", *given, lines="make it red\nmake it red\n/quit\n", plans=[steps(recolor())])
+    assert "Left out: nope.png, nope.mp4, the box on image-7." in " ".join(result.stdout.split())
+    assert "Made the clock red: image-2." in result.stdout
+    with VitronAgent(fake_profile(())) as agent:
+        (turn,) = agent.history("default")
+    assert turn.attached == ("image-1",)
+    assert len(turn.regions) == 1
+
+
+def test_too_many_pictures_do_not_stay_in_the_way(vitron, monkeypatch):
+    monkeypatch.setenv("VITRON_MAX_ATTACHMENTS", "1")
+    iio.imwrite("second.png", picture(1))
+    lines = "make it red\nmake it red\n/quit\n"
+    result = vitron("chat", "-i", "photo.png", "-i", "second.png", lines=lines, plans=[steps(recolor())])
+    assert "Left out: second.png." in result.stdout
+    assert "Made the clock red: image-2." in result.stdout
+
+
+@pytest.mark.parametrize("argument", ["x", "1.5", "two three"])
+def test_undo_says_what_it_takes(vitron, argument: str):
+    result = vitron("chat", lines=f"/undo {argument}\n/quit\n")
+    assert f"/undo takes a number of turns, as in /undo 2, not '{argument}'" in " ".join(result.stdout.split())
+
+
+# -- copies that cannot be made -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("out", ["photo.png", "photo.png/made"])
+def test_what_cannot_be_a_folder_is_refused_before_anything_runs(vitron, tmp_path, out: str):
+    leave_waiting(tmp_path)
+    for arguments in (("chat", "make it red", "-i", "photo.png"), ("chat",), ("resume", "-t", "demo")):
+        result = vitron(*arguments, "-o", out, plans=[steps(recolor())], lines="y\n")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: {out} cannot be a folder")
+    assert vitron("history").exit_code == 2
+    assert "needs_approval" in vitron("history", "-t", "demo").stdout
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(vitron, monkeypatch):
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, *rest: path != Path("made") and allowed(path, *rest))
+    result = vitron("chat", "make it red", "-i", "photo.png", "-o", "made", plans=[steps(recolor())])
+    assert result.exit_code == 2
+    assert "nothing may be written to made" in result.stderr
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    def fail(artifact, folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vitron_agent.apps.copies.copy", fail)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_copy_that_fails_costs_no_reply(vitron):
+    arguments = ("chat", "make it red", "-i", "photo.png", "-o", "made")
+    told = vitron(*arguments, plans=[steps(recolor())])
+    parsed = vitron(*arguments, "--json", "-t", "other", plans=[steps(recolor())])
+    assert "Made the clock red: image-2." in told.stdout
+    assert json.loads(parsed.stdout)["text"] == "Made the clock red: image-2."
+    for result in (told, parsed):
+        assert result.exit_code == 1
+        assert "copied to made: No space left on device" in " ".join(result.stderr.split())
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_copy_that_fails_does_not_end_the_conversation(vitron):
+    plans = [steps(recolor()), Plan(text="Gladly.")]
+    result = vitron("chat", "-i", "photo.png", "-o", "made", lines="make it red\nthanks\n/quit\n", plans=plans)
+    assert result.exit_code == 0
+    for words in ("Made the clock red: image-2.", "No space left", "Gladly."):
+        assert words in result.stdout

@@ -1,14 +1,10 @@
 """The command ``vitron``: a thin client of :class:`vitron_agent.VitronAgent`."""
 
-import hashlib
 import os
-import shutil
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.prompt import Prompt
 
-from vitron_agent.apps import regions
-from vitron_agent.errors import UsageError, VitronError
+from vitron_agent.apps import copies, regions
+from vitron_agent.apps.attached import Attached, sort_out
+from vitron_agent.errors import ThreadBusyError, UsageError, VitronError
 
 if TYPE_CHECKING:
     from vitron_agent.agent import VitronAgent
     from vitron_agent.events import Event
-    from vitron_agent.messages import Region
-    from vitron_agent.replies import Artifact, Reply
+    from vitron_agent.replies import Reply
 
 app = typer.Typer(
     name="vitron",
@@ -35,8 +31,6 @@ app = typer.Typer(
 )
 _DEFAULT = "default"
 """Name of the conversation where none is given."""
-_STOP_SECONDS = 20.0
-"""How long a stopped turn may take to end."""
 _out = Console()
 _err = Console(stderr=True)
 
@@ -83,17 +77,16 @@ def chat(
             raise UsageError("--new names the conversation by the time; leave out --new or --thread")
         if request is None and as_json:
             raise UsageError("--json prints the reply to one request; say what to do, or leave out --json")
+        if out:
+            copies.make_folder(out)
         drawn = [regions.parse_region(text) for text in region or ()]
+        attached = Attached([*(image or ())], [*(video or ())], drawn)
         if request is None:
-            _converse(agent, name, image or [], video or [], drawn, out)
+            _converse(agent, name, attached, out)
             return
         if new and not as_json:
             _out.print(f"Conversation [bold]{name}[/]")
-        reply, saved = _turn(agent, name, request, image or [], video or [], drawn, out, quiet=as_json)
-        if as_json:
-            from vitron_agent.apps.show import reply_json
-
-            sys.stdout.write(reply_json(reply, saved) + "\n")
+        reply = _turn(agent, name, request, attached, out, as_json=as_json)
     raise typer.Exit(_code(reply))
 
 
@@ -147,12 +140,21 @@ def resume(
     artifacts: Artifacts = None,
     profile: Profile = None,
 ) -> None:
-    """Go on with a turn that a crash interrupted or that waits for a decision; nothing runs twice."""
+    """Go on with a turn that a crash interrupted or that waits for a decision; nothing runs twice.
+
+    Where nobody is there to decide, the turn goes on waiting, and the exit code is 1.
+    """
     with _agent(profile, database, artifacts) as agent:
+        if out:
+            copies.make_folder(out)
         if agent.repository.open_turn(thread) is None:
+            agent.repository.history(thread, limit=1)  # an error where no conversation has that name
             _out.print("There is no open turn.")
             return
-        reply, _ = _finish(agent, thread, agent.stream_resume(thread), out)
+        reply = _finish(agent, thread, agent.stream_resume(thread), out, leave_waiting=True)
+    if reply.pending is not None:
+        name = escape(thread)
+        _err.print(f"decide with `vitron resume -t {name}` in a terminal, or give it up with `vitron cancel -t {name}`")
     raise typer.Exit(_code(reply))
 
 
@@ -233,54 +235,57 @@ def _agent(
 
 
 def _turn(
-    agent: "VitronAgent",
-    thread: str,
-    text: str,
-    images: list[str],
-    videos: list[str],
-    drawn: "list[Region]",
-    out: Path | None,
-    *,
-    quiet: bool = False,
-) -> "tuple[Reply, dict[str, Path]]":
-    events = agent.stream(text, images=images, videos=videos, regions=drawn, thread=thread)
-    return _finish(agent, thread, events, out, quiet=quiet)
+    agent: "VitronAgent", thread: str, text: str, attached: Attached, out: Path | None, *, as_json: bool = False
+) -> "Reply":
+    events = agent.stream(text, images=attached.images, videos=attached.videos, regions=attached.drawn, thread=thread)
+    return _finish(agent, thread, events, out, as_json=as_json)
 
 
 def _finish(
-    agent: "VitronAgent", thread: str, events: "Iterator[Event]", out: Path | None, *, quiet: bool = False
-) -> "tuple[Reply, dict[str, Path]]":
-    """Follows a turn to its end, asks for the decisions that it needs, and shows its reply; Ctrl-C gives it up."""
-    from vitron_agent.apps.show import follow, show_reply
+    agent: "VitronAgent",
+    thread: str,
+    events: "Generator[Event, None, None]",
+    out: Path | None,
+    *,
+    as_json: bool = False,
+    leave_waiting: bool = False,
+) -> "Reply":
+    """Follows a turn to its end, asks for the decisions that it needs, copies what it made and shows its reply.
 
-    console = _err if quiet else _out
+    Ctrl-C gives the turn up. So does the end of the input where a decision is due, unless ``leave_waiting``.
+    """
+    from vitron_agent.apps.show import follow, show_plan
+
+    console = _err if as_json else _out
+    reply: Reply | None = None
     try:
-        reply = follow(console, events)
+        with closing(events):  # which stops a turn that is not at its end
+            reply = follow(console, events)
         while reply is not None and reply.pending is not None:
+            if leave_waiting:  # it was planned elsewhere, perhaps long ago
+                show_plan(console, reply.pending.invocations)
             decisions = [_ask(number) for number in range(1, len(reply.pending.invocations) + 1)]
-            reply = follow(console, agent.stream_resume(thread, decisions))
-    except (KeyboardInterrupt, EOFError):
-        _stop(agent, thread)
-        raise KeyboardInterrupt from None
+            with closing(agent.stream_resume(thread, decisions)) as events:
+                reply = follow(console, events)
+    except (KeyboardInterrupt, EOFError) as end:
+        if isinstance(end, KeyboardInterrupt) or not leave_waiting:
+            _give_up(agent, reply)
+            raise KeyboardInterrupt from None
     if reply is None:
         raise VitronError("the turn ended without a reply; run `vitron doctor`")
-    saved = _save(reply, out) if out else {}
-    if not quiet:
-        show_reply(_out, reply, saved)
-    return reply, saved
+    _deliver(reply, out, as_json=as_json)
+    return reply
+
+
+def _give_up(agent: "VitronAgent", reply: "Reply | None") -> None:
+    """Ends the turn whose decisions we were asked for, where it still waits; never one that came after it."""
+    waiting = None if reply is None else agent.repository.open_turn(reply.thread)
+    if reply is not None and waiting is not None and waiting.number == reply.turn:
+        agent.cancel(reply.thread)
 
 
 def _code(reply: "Reply") -> int:
-    return 0 if reply.status in ("done", "needs_approval") else 1
-
-
-def _stop(agent: "VitronAgent", thread: str) -> None:
-    """Gives the turn up and waits for its end: closing the agent first would leave it open for ``resume``."""
-    agent.cancel(thread)
-    deadline = time.monotonic() + _STOP_SECONDS
-    with _err.status("stopping …"):
-        while agent.repository.open_turn(thread) is not None and time.monotonic() < deadline:
-            time.sleep(0.05)
+    return 0 if reply.status == "done" else 1
 
 
 def _ask(number: int) -> str:
@@ -288,34 +293,27 @@ def _ask(number: int) -> str:
     return "approve" if answer == "y" else "reject"
 
 
-def _save(reply: "Reply", out: Path) -> dict[str, Path]:
-    """Copies the reply's artifacts to a folder, by handle."""
-    out.mkdir(parents=True, exist_ok=True)
-    return {artifact.handle: _copy(artifact, out) for artifact in reply.artifacts}
+def _deliver(reply: "Reply", out: Path | None, *, as_json: bool) -> None:
+    """Copies the reply's artifacts to a folder, by handle, and shows the reply, whatever became of the copies."""
+    from vitron_agent.apps.show import reply_json, show_reply
+
+    saved: dict[str, Path] = {}
+    try:
+        if out:
+            for artifact in reply.artifacts:
+                saved[artifact.handle] = copies.copy(artifact, out)
+    except OSError as error:
+        raise VitronError(
+            f"not all could be copied to {out}: {error.strerror}; the turn is done, and what it made stays in the store"
+        ) from error
+    finally:
+        if as_json:
+            sys.stdout.write(reply_json(reply, saved) + "\n")
+        else:
+            show_reply(_out, reply, saved)
 
 
-def _copy(artifact: "Artifact", out: Path) -> Path:
-    """Copies an artifact; the name is numbered where another file has it, as handles begin again in each thread."""
-    from vitron_agent.artifacts import suffix_of
-
-    suffix = suffix_of(artifact.ref.mime)
-    names = (f"{artifact.handle}-{number}" if number else artifact.handle for number in count())
-    targets = (out / f"{name}{suffix}" for name in names)
-    target = next(path for path in targets if not path.exists() or _id(path) == artifact.ref.id)
-    if not target.exists():
-        with artifact.store.open(artifact.ref) as kept, target.open("xb") as copy:
-            shutil.copyfileobj(kept, copy)
-    return target
-
-
-def _id(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def _converse(
-    agent: "VitronAgent", thread: str, images: list[str], videos: list[str], drawn: "list[Region]", out: Path | None
-) -> None:
+def _converse(agent: "VitronAgent", thread: str, attached: Attached, out: Path | None) -> None:
     """Line by line until /quit or the end of input; what was attached goes with the first message."""
     from vitron_agent.apps.show import show_history
 
@@ -331,18 +329,43 @@ def _converse(
                 return
             if command in ("/image", "/video") and argument:
                 name = os.path.expanduser(argument.strip())  # noqa: PTH111 - may be an address
-                (images if command == "/image" else videos).append(name)
+                (attached.images if command == "/image" else attached.videos).append(name)
                 _out.print("It comes with your next message.")
             elif command == "/undo":
-                _out.print(f"Undone: turn {', '.join(map(str, agent.undo(thread, int(argument or 1))))}.")
+                _out.print(f"Undone: turn {', '.join(map(str, agent.undo(thread, _turns(argument))))}.")
             elif command == "/history":
                 show_history(_out, agent.history(thread))
             elif command.startswith("/"):
                 _out.print("Commands: /image FILE, /video FILE, /undo [TURNS], /history, /quit")
             elif line:
-                attached, images, videos, drawn = (images, videos, drawn), [], [], []
-                _turn(agent, thread, line, *attached, out)
+                sent, attached = attached, Attached()
+                try:
+                    _turn(agent, thread, line, sent, out)
+                except (UsageError, ThreadBusyError) as error:  # it was refused before it became a turn
+                    _complain(error)
+                    attached = _put_back(agent, thread, sent)
         except KeyboardInterrupt:
             _out.print("stopped")
-        except (VitronError, ValueError) as error:
-            _out.print(f"[red]{escape(str(error))}[/]", highlight=False)
+        except VitronError as error:
+            _complain(error)
+
+
+def _complain(error: VitronError) -> None:
+    _out.print(f"[red]{escape(str(error))}[/]", highlight=False)
+
+
+def _turns(argument: str) -> int:
+    try:
+        return int(argument or 1)
+    except ValueError:
+        raise UsageError(f"/undo takes a number of turns, as in /undo 2, not {argument!r}") from None
+
+
+def _put_back(agent: "VitronAgent", thread: str, refused: Attached) -> Attached:
+    """What goes with the next message in place of a refused one; says what cannot."""
+    kept, left_out = sort_out(agent, thread, refused)
+    if left_out:
+        _out.print(f"Left out: {escape(', '.join(left_out))}.", highlight=False)
+    if kept != Attached():
+        _out.print("What else was attached comes with your next message.")
+    return kept

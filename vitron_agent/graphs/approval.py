@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vitron_agent.errors import UsageError
 from vitron_agent.graphs.services import Approval
+from vitron_agent.graphs.state import KeptApproval
 from vitron_agent.graphs.toolcalls import arguments, to_invocation
 from vitron_agent.messages import Invocation, Module, Plan
 from vitron_agent.replies import PendingApproval
@@ -80,6 +81,21 @@ def needs_approval(plan: Plan, approval: Approval) -> bool:
     if approval == "always":
         return True
     return bool(modules & EDITS) if approval == "edits" else bool(approval(plan))
+
+
+def kept(approval: Approval) -> KeptApproval:
+    """What a checkpoint can hold of it."""
+    return "function" if callable(approval) else approval
+
+
+def in_force(ours: Approval, begun_with: KeptApproval) -> tuple[Approval, ...]:
+    """Whom a turn's plans have to pass: ours, and what held where the turn began.
+
+    The function of an agent that is gone cannot be asked: a function of ours stands in, or else every plan waits.
+    """
+    if begun_with != "function":
+        return ours, begun_with
+    return (ours if callable(ours) else "always",)
 
 
 def approval_request(plan: Plan, error: str = "") -> dict[str, Any]:

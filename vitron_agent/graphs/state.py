@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from vitron_agent.artifacts import ArtifactRef
+from vitron_agent.config import ApprovalMode
 from vitron_agent.graphs.reducers import keep_first
 from vitron_agent.messages import Finding, Handle, Invocation, InvocationResult, Plan, Region, Role
 from vitron_agent.planners.base import Rejection
@@ -19,6 +20,8 @@ from vitron_agent.replies import EndStatus
 
 Failure: TypeAlias = Literal["", "expert", "verification", "stopped"]
 """Why an expert call gave nothing: it failed for good, broke a guarantee (a new plan may help), or was stopped."""
+KeptApproval: TypeAlias = ApprovalMode | Literal["function"]
+"""Which plans wait, as far as it can be kept: of a function only that there was one."""
 
 
 class _Frozen(BaseModel):
@@ -115,6 +118,7 @@ class TurnState(TurnInput, TurnOutput, total=False):
         problem: Why what the planner wrote is no plan; empty where it is one.
         given: The plan came as tool calls of the caller, not from our planner.
         call_ids: The tool call that each invocation of the plan answers to.
+        approval: Which plans wait for the user, as it was where the turn began; holds wherever the turn goes on.
         ask: The plan waits for the user.
         start: Handle that was current when the turn began, in force for new plans of the same request.
         rejections: Plans for this request that could not be run, and why.
@@ -136,6 +140,7 @@ class TurnState(TurnInput, TurnOutput, total=False):
     problem: str
     given: bool
     call_ids: Sequence[str]
+    approval: KeptApproval
     ask: bool
     start: Handle | None
     rejections: Sequence[Rejection]

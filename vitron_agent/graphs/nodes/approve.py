@@ -52,6 +52,8 @@ def approve_node(services: Services) -> Node:
         plan = state["plan"]
         assert plan is not None
         turn = await services.turns.take(state["thread"], state["turn"])
+        if state["ask"] and turn.stop.is_set():  # a stopped turn ends; it doesn't wait
+            return Command(goto="reply", update={"halt": turn.stop.reason})
         decisions: tuple[Decision, ...] = ()
         problem = ""
         update: dict[str, Any] = {"plan": plan}

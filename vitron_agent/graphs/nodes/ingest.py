@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import MediaError, MediaLimitError, MediaSourceError, TurnCancelled, UsageError
+from vitron_agent.graphs.approval import kept
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnInput
 from vitron_agent.graphs.toolcalls import asks_modules
@@ -59,7 +60,7 @@ def ingest_node(services: Services) -> Node:
         else:
             running, update = opened.running, {"failure": ""}
         begun = {"thread": running.thread, "turn": running.number, "text": text, "given": given, "regions": regions}
-        return {**_FRESH, **update, **begun}
+        return {**_FRESH, **update, **begun, "approval": kept(services.approval)}
 
     return ingest
 

@@ -7,7 +7,7 @@ from langgraph.types import Command
 
 from vitron_agent.errors import InvocationError
 from vitron_agent.events import Event
-from vitron_agent.graphs.approval import needs_approval
+from vitron_agent.graphs.approval import in_force, needs_approval
 from vitron_agent.graphs.emit import emitter
 from vitron_agent.graphs.planning import check, is_last_try, problem_told, rejection
 from vitron_agent.graphs.services import Node, Services
@@ -44,7 +44,8 @@ def validate_node(services: Services) -> Node:
             turn = await services.turns.take(state["thread"], state["turn"])
             await asyncio.to_thread(services.repository.record_plan, turn.running, plan)
             return Command(goto="reply")
-        return Command(goto="approve", update={"ask": needs_approval(plan, services.approval)})
+        approvals = in_force(services.approval, state["approval"])
+        return Command(goto="approve", update={"ask": any(needs_approval(plan, each) for each in approvals)})
 
     return validate
 
