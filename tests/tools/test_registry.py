@@ -3,10 +3,16 @@ from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import pytest
+from skimage import data
 
+from tests.scenes import detect, segment, steps
+from vitron_agent.agent import VitronAgent
 from vitron_agent.config import Settings
 from vitron_agent.errors import ConfigError
-from vitron_agent.messages import Module
+from vitron_agent.messages import Module, Plan
+from vitron_agent.model.encoders.dense import SIZES
+from vitron_agent.model.encoders.efficientnet import EfficientNetLite
+from vitron_agent.planners.scripted import ScriptedPlanner
 from vitron_agent.tools import registry
 from vitron_agent.tools.fakes import FakeExpert, FakeGrounding, paint
 
@@ -68,3 +74,21 @@ def test_a_package_that_cannot_be_loaded_is_named(installed):
     installed("mine", None, value="no_such_package:make")
     with pytest.raises(ConfigError, match=r"profile 'mine' cannot be loaded from no_such_package:make"):
         registry.load_profile(Settings.load(profile="mine"))
+
+
+@pytest.mark.weights
+def test_the_embedded_profile_encodes_a_photo_once_over_all_turns(tmp_path, monkeypatch):
+    passes = []
+    levels = EfficientNetLite.levels
+    monkeypatch.setattr(EfficientNetLite, "levels", lambda network, pixels: passes.append(0) or levels(network, pixels))
+    blind = Plan(text="The planner sees nothing.")
+    plans = [steps(detect("cat")), steps(segment("cat", base="image-1")), blind, steps(detect("cup"))]
+    turns = [("find it", "cat"), ("cut it out", None), ("what is it?", "cat"), ("find it", "coffee")]
+    place = {"database": f"sqlite:///{tmp_path}/vitron.db", "artifacts": tmp_path / "artifacts"}
+    with VitronAgent(profile="embedded", planner=ScriptedPlanner(plans), **place) as agent:
+        seen = []
+        for text, photo in turns:
+            reply = agent.chat(text, images=photo and getattr(data, photo)(), thread="demo")
+            assert reply.text != blind.text
+            seen.append((reply.status, len(passes) / len(SIZES)))
+    assert seen == [("done", 1), ("done", 1), ("done", 1), ("done", 2)]
