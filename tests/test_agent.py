@@ -391,34 +391,6 @@ def test_a_cancelled_caller_ends_its_turn_as_stopped(make_agent):
 # -- threads and processes ----------------------------------------------------------------------------------------
 
 
-def test_sixteen_threads_talk_at_once_and_nothing_is_mixed(make_agent):
-    class Echo:
-        name = "echo"
-
-        def plan(self, request, on_token=None):
-            return steps(recolor(target=request.text))
-
-    agent = make_agent(planner=Echo(), settings=Settings.load(parallel_experts=8))
-
-    def talk(number):
-        base = picture(number)
-        replies = [agent.chat(f"{number}a", images=[base], thread=f"t{number}")]
-        replies += [agent.chat(f"{number}{letter}", thread=f"t{number}") for letter in "bc"]
-        return base, replies
-
-    with ThreadPoolExecutor(16) as pool:
-        talks = list(pool.map(talk, range(16)))
-    for number, (base, replies) in enumerate(talks):
-        assert [reply.turn for reply in replies] == [1, 2, 3]
-        assert [reply.image.handle for reply in replies] == ["image-2", "image-3", "image-4"]
-        targets = [reply.invocations[0].invocation.target for reply in replies]
-        assert targets == [f"{number}a", f"{number}b", f"{number}c"]
-        assert [turn.text for turn in agent.history(f"t{number}")] == targets
-        inverted = replies[0].image.array()
-        np.testing.assert_array_equal(inverted[:6], base[:6])
-        np.testing.assert_array_equal(inverted[6:18, 8:24], 255 - base[6:18, 8:24])
-
-
 def test_turns_of_one_thread_follow_each_other(make_agent):
     agent = make_agent(*[steps(recolor())] * 8, behave=fakes.work_slowly(0.05))
     agent.chat("start", images=[picture()], thread="demo")
