@@ -25,8 +25,8 @@ from vitron_agent import VitronAgent
 from vitron_agent.config import Settings
 from vitron_agent.messages import Module, Operation, Plan, make_invocation
 from vitron_agent.planners.base import PlanRequest
-from vitron_agent.tools.fakes import fake_profile
-from vitron_agent.tools.registry import Profile, load_profile
+from vitron_agent.profiles import Profile, load_profile
+from vitron_agent.testing import fake_profile
 
 LIMIT_MS = 30.0
 LIMIT_SHARE = 0.05

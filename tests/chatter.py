@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.scenes import picture, recolor, steps
 from vitron_agent.agent import VitronAgent
-from vitron_agent.tools.fakes import fake_profile
+from vitron_agent.testing import fake_profile
 
 
 class Echo:

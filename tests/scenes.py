@@ -8,7 +8,7 @@ import numpy as np
 
 from vitron_agent.agent import VitronAgent
 from vitron_agent.messages import Input, Invocation, Module, Operation, Plan, Region, Role, make_invocation
-from vitron_agent.tools.fakes import fake_profile
+from vitron_agent.testing import fake_profile
 
 MakeAgent = Callable[..., VitronAgent]
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
         VitronError,
     )
     from vitron_agent.events import Event
-    from vitron_agent.ingest.limits import Limits
+    from vitron_agent.limits import Limits
     from vitron_agent.messages import Finding, Invocation, Module, Operation, Plan, Region, make_invocation
+    from vitron_agent.profiles import Profile
     from vitron_agent.replies import Artifact, Reply
-    from vitron_agent.tools.registry import Profile
 
 _HOMES = {
     "Artifact": "replies",
@@ -42,13 +42,13 @@ _HOMES = {
     "Finding": "messages",
     "Invocation": "messages",
     "InvocationError": "errors",
-    "Limits": "ingest.limits",
+    "Limits": "limits",
     "MediaError": "errors",
     "Module": "messages",
     "Operation": "messages",
     "PersistenceError": "errors",
     "Plan": "messages",
-    "Profile": "tools.registry",
+    "Profile": "profiles",
     "Region": "messages",
     "Reply": "replies",
     "Settings": "config",

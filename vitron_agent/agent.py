@@ -29,9 +29,9 @@ from vitron_agent.memory.repository import Repository
 from vitron_agent.memory.views import NamedArtifact, TurnView
 from vitron_agent.messages import Channels, Handle, Module, Plan, Region
 from vitron_agent.planners.base import Planner
+from vitron_agent.profiles import Profile, load_profile
 from vitron_agent.replies import Reply
 from vitron_agent.runner import CANCELLED, Listener, Runner
-from vitron_agent.tools.registry import Profile, load_profile
 
 Decision: TypeAlias = str | Mapping[str, Any]
 _STOP_SECONDS = 10.0

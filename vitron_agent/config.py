@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from vitron_agent.errors import ConfigError
-from vitron_agent.ingest.limits import Limits
+from vitron_agent.limits import Limits
 from vitron_agent.messages import Channels
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]

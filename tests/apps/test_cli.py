@@ -18,7 +18,8 @@ from vitron_agent.apps import cli
 from vitron_agent.errors import ThreadBusyError
 from vitron_agent.memory.repository import Repository
 from vitron_agent.messages import Plan
-from vitron_agent.tools.fakes import fake_profile, work_slowly
+from vitron_agent.testing import fake_profile
+from vitron_agent.tools.fakes import work_slowly
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from vitron_agent.memory.repository import Repository
 from vitron_agent.messages import OPERATIONS, Module, Operation
 from vitron_agent.model.encoders.weights import encoder_file
 from vitron_agent.model.weights import PULL_COMMAND, base_folder
+from vitron_agent.profiles import load_profile
 from vitron_agent.tools.backends.embedded import learned
-from vitron_agent.tools.registry import load_profile
 
 Usage = namedtuple("Usage", ["folder", "free"])
 

@@ -20,6 +20,7 @@ from vitron_agent.memory.checkpoints import open_checkpointer, serializer
 from vitron_agent.memory.repository import Repository
 from vitron_agent.planners.base import Rejection
 from vitron_agent.planners.scripted import ScriptedPlanner
+from vitron_agent.testing import fake_profile
 from vitron_agent.tools import fakes
 
 
@@ -47,7 +48,7 @@ def script():
 def services(tmp_path, store, script):
     behaviours = iter([fakes.paint, fakes.touch_outside, fakes.paint])
     experts = fakes.fake_experts(lambda job: next(behaviours)(job))
-    profile = fakes.fake_profile(experts=experts)
+    profile = fake_profile(experts=experts)
     with Repository(f"sqlite:///{tmp_path}/vitron.db", store) as repository:
         yield Services.of(
             profile,

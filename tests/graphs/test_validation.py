@@ -13,9 +13,9 @@ from vitron_agent.errors import (
 )
 from vitron_agent.graphs.validation import check_plan
 from vitron_agent.messages import Module, Operation, make_invocation
+from vitron_agent.profiles import by_module
 from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.fakes import FakeExpert, fake_experts, paint
-from vitron_agent.tools.registry import by_module
 
 KNOWN = {"image-1": "image", "image-2": "image", "mask-1": "mask", "video-1": "video"}
 EXPERTS = by_module(fake_experts())

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from vitron_agent.artifacts import ArtifactStore
-from vitron_agent.errors import ConfigError, ExpertError, TurnCancelled, VerificationError
+from vitron_agent.errors import ExpertError, TurnCancelled, VerificationError
 from vitron_agent.graphs.nodes.expert import store_output
-from vitron_agent.messages import Module, Operation, Plan, Region, Role, make_invocation
-from vitron_agent.planners.base import PlanRequest
+from vitron_agent.messages import Module, Operation, Region, Role, make_invocation
 from vitron_agent.tools import fakes
 from vitron_agent.tools.base import Expert, Job
-from vitron_agent.tools.registry import by_module
 from vitron_agent.tools.verify import verify_outputs
 
 STORE = ArtifactStore("memory://")
@@ -120,15 +118,3 @@ def test_fakes_are_experts_that_remember_their_jobs():
     assert editor.backend.operations == {Operation.REMOVE}
     editor.run(job())
     assert len(editor.jobs) == 1
-
-
-def test_a_fake_profile_replays_plans():
-    profile = fakes.fake_profile([Plan(text="Hello!")])
-    planner = profile.planner()
-    assert planner.plan(PlanRequest(text="hi")).text == "Hello!"
-    assert "no further plan" in planner.plan(PlanRequest(text="hi")).text
-
-
-def test_two_experts_for_one_module_are_a_mistake():
-    with pytest.raises(ConfigError, match="two experts are for image_grounding"):
-        by_module([fakes.FakeGrounding(), fakes.FakeGrounding()])

@@ -87,7 +87,7 @@ def _weights(settings: Settings) -> Iterator[Check]:
 
 
 def _experts(settings: Settings) -> Iterator[Check]:
-    from vitron_agent.tools.registry import load_profile
+    from vitron_agent.profiles import load_profile
 
     try:
         profile = load_profile(settings)

@@ -12,8 +12,8 @@ from vitron_agent.graphs.workers import Workers
 from vitron_agent.memory.repository import Repository
 from vitron_agent.messages import Module, Plan
 from vitron_agent.planners.base import Planner
+from vitron_agent.profiles import Answers, Profile
 from vitron_agent.tools.base import Expert
-from vitron_agent.tools.registry import Answers, Profile
 
 Node: TypeAlias = Callable[[Any], Coroutine[Any, Any, Any]]
 """A node: from the state (for modules: from their private input) to updates, or a Command."""

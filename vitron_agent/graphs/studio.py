@@ -11,7 +11,7 @@ from vitron_agent.config import Settings
 from vitron_agent.graphs.build import build
 from vitron_agent.graphs.services import Services
 from vitron_agent.memory.repository import Repository
-from vitron_agent.tools.registry import load_profile
+from vitron_agent.profiles import load_profile
 
 
 @cache

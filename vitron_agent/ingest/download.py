@@ -20,7 +20,7 @@ import httpcore
 import httpx
 
 from vitron_agent.errors import MediaLimitError, MediaSourceError
-from vitron_agent.ingest.limits import Limits
+from vitron_agent.limits import Limits
 
 Resolver = Callable[[str, int], list[str]]
 """From host name and port to its IP addresses; raises OSError."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from vitron_agent.artifacts import ArtifactRef, ArtifactStore
 from vitron_agent.errors import ArtifactError, MediaFormatError, MediaSourceError
 from vitron_agent.ingest import pictures, videos
-from vitron_agent.ingest.limits import Limits
 from vitron_agent.ingest.paths import open_path
 from vitron_agent.ingest.sniff import HEAD, sniff
+from vitron_agent.limits import Limits
 
 if TYPE_CHECKING:
     from PIL import Image

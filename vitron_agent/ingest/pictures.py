@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from vitron_agent.codecs import ImageArray
 from vitron_agent.errors import MediaError, MediaFormatError, MediaLimitError
-from vitron_agent.ingest.limits import Limits
 from vitron_agent.ingest.sniff import PictureFormat
+from vitron_agent.limits import Limits
 
 if TYPE_CHECKING:
     from PIL import Image

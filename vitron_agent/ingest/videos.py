@@ -13,8 +13,8 @@ import numpy as np
 from vitron_agent.artifacts import ArtifactRef, ArtifactStore
 from vitron_agent.clips import Frame
 from vitron_agent.errors import MediaError, MediaFormatError
-from vitron_agent.ingest.limits import Limits
 from vitron_agent.ingest.sniff import ClipFormat
+from vitron_agent.limits import Limits
 
 if TYPE_CHECKING:
     import av

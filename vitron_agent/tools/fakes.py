@@ -1,8 +1,7 @@
 """Fake experts, for tests of whatever is built on the agent: no weights, tiny work on real arrays.
 
-A good set, and every kind of misbehaviour that the framework must catch::
-
-    agent = VitronAgent(profile=fake_profile([Plan(...)], behave=shift_by_a_pixel), database="sqlite://", ...)
+A good set, and every kind of misbehaviour that the framework must catch; :func:`vitron_agent.testing.fake_profile` puts
+them into a profile.
 """
 
 import threading
@@ -16,12 +15,9 @@ from numpy.typing import NDArray
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.boxes import Boxes
 from vitron_agent.errors import ExpertError, TurnCancelled
-from vitron_agent.messages import OPERATIONS, Box, Finding, Invocation, Module, Operation, Plan, Region, output_kind
-from vitron_agent.planners.base import Planner, PlanRequest
-from vitron_agent.planners.scripted import ScriptedPlanner
+from vitron_agent.messages import OPERATIONS, Box, Finding, Invocation, Module, Operation, Region, output_kind
 from vitron_agent.tools.base import Backend, Expert, Job, MaskArray, Outcome, Produced, Progress
 from vitron_agent.tools.regions import rasterise, rasterise_all
-from vitron_agent.tools.registry import Answers, Profile, by_module
 
 BOX: Box = (0.25, 0.25, 0.75, 0.75)
 """Where the fakes find things unless told otherwise."""
@@ -235,27 +231,6 @@ def fail_first(times: int, error: Callable[[], Exception], then: Behaviour = pai
 def fake_experts(behave: Behaviour = paint) -> tuple[Expert, ...]:
     """Grounding, segmentation and editing; the editor behaves as told."""
     return FakeGrounding(), FakeSegmentation(), FakeExpert(Module.IMAGE_EDITING, behave)
-
-
-def fake_profile(
-    plans: Iterable[Plan | Callable[[PlanRequest], Plan]] = (),
-    *,
-    behave: Behaviour = paint,
-    experts: Iterable[Expert] | None = None,
-    planner: Planner | None = None,
-    words: Callable[[], Answers] | None = None,
-) -> Profile:
-    """A profile that needs no weights.
-
-    Args:
-        plans: What its planner replays.
-        behave: How its image editor behaves.
-        experts: All experts; None = :func:`fake_experts`.
-        planner: Instead of one that replays ``plans``.
-        words: Gives what answers questions about pictures; None = the planner's words are the answer.
-    """
-    chosen = fake_experts(behave) if experts is None else experts
-    return Profile("fake", by_module(chosen), lambda: planner or ScriptedPlanner(plans), words)
 
 
 def _inverted(image: ImageArray, area: MaskArray) -> ImageArray:

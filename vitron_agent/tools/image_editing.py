@@ -11,12 +11,12 @@ from typing import Protocol, runtime_checkable
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Module, Operation, Role
 from vitron_agent.tools.base import Backend, Job, MaskArray, Outcome, Produced, Progress
+from vitron_agent.tools.color_profiles import in_profile
 from vitron_agent.tools.edit_targets import EditTargets, NothingFoundError
 from vitron_agent.tools.edit_words import Placement
 from vitron_agent.tools.guarantee import allowed_area, composite
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
 from vitron_agent.tools.image_segmentation import SegmentationBackend
-from vitron_agent.tools.profiles import in_profile
 from vitron_agent.tools.verify import AREA, IMAGE
 
 

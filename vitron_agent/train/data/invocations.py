@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict
 from vitron_agent.config import Settings
 from vitron_agent.messages import Plan
 from vitron_agent.planners.base import PlanRequest
-from vitron_agent.tools.registry import EMBEDDED, load_profile
+from vitron_agent.profiles import EMBEDDED, load_profile
 from vitron_agent.train.data.dialogues import dialogue
 from vitron_agent.train.data.noise import scuff
 from vitron_agent.train.data.refusals import refused

@@ -25,9 +25,10 @@ from vitron_agent.messages import (
     make_invocation,
 )
 from vitron_agent.planners.base import PlanRequest
+from vitron_agent.profiles import Profile
+from vitron_agent.testing import fake_profile
 from vitron_agent.tools.base import Lacking
-from vitron_agent.tools.fakes import FakeExpert, fake_profile, paint
-from vitron_agent.tools.registry import Profile
+from vitron_agent.tools.fakes import FakeExpert, paint
 from vitron_agent.wire import complete
 
 _STILL_AS_CLIP = {

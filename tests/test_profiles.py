@@ -6,6 +6,7 @@ import pytest
 from skimage import data
 
 from tests.scenes import detect, segment, steps
+from vitron_agent import profiles
 from vitron_agent.agent import VitronAgent
 from vitron_agent.config import Settings
 from vitron_agent.errors import ConfigError
@@ -13,7 +14,6 @@ from vitron_agent.messages import Module, Plan
 from vitron_agent.model.encoders.dense import SIZES
 from vitron_agent.model.encoders.efficientnet import EfficientNetLite
 from vitron_agent.planners.scripted import ScriptedPlanner
-from vitron_agent.tools import registry
 from vitron_agent.tools.fakes import FakeExpert, FakeGrounding, paint
 
 EMBEDDED = {Module.IMAGE_GROUNDING, Module.IMAGE_SEGMENTATION, Module.IMAGE_EDITING}
@@ -27,14 +27,14 @@ def installed(monkeypatch):
         package = ModuleType("some_package")
         package.make = make
         monkeypatch.setitem(sys.modules, "some_package", package)
-        entries = [EntryPoint(name, value, registry.GROUP)]
-        monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+        entries = [EntryPoint(name, value, profiles.GROUP)]
+        monkeypatch.setattr(profiles, "entry_points", lambda group: entries)
 
     return install
 
 
 def test_the_embedded_profile_has_experts_for_pictures_and_loads_nothing():
-    profile = registry.load_profile(Settings.load(allow_weight_loading=False))
+    profile = profiles.load_profile(Settings.load(allow_weight_loading=False))
     assert set(profile.experts) == EMBEDDED
     assert {expert.backend.name for expert in profile.experts.values()} == {"embedded"}
     assert profile.planner().name == "vitron"
@@ -42,14 +42,14 @@ def test_the_embedded_profile_has_experts_for_pictures_and_loads_nothing():
 
 def test_an_unknown_profile_names_the_known_ones():
     with pytest.raises(ConfigError, match="no profile 'huge'; installed are: embedded"):
-        registry.load_profile(Settings.load(profile="huge"))
+        profiles.load_profile(Settings.load(profile="huge"))
 
 
 def test_a_package_adds_a_profile_that_falls_back_to_the_embedded_one(installed):
     mine = FakeExpert(Module.IMAGE_GENERATION, paint)
     looker = FakeGrounding()
     installed("mine", lambda settings: [mine, looker])
-    profile = registry.load_profile(Settings.load(profile="mine"))
+    profile = profiles.load_profile(Settings.load(profile="mine"))
     assert set(profile.experts) == EMBEDDED | {Module.IMAGE_GENERATION}
     assert profile.experts[Module.IMAGE_GENERATION] is mine
     assert profile.experts[Module.IMAGE_GROUNDING] is looker
@@ -61,19 +61,19 @@ def test_a_package_adds_a_profile_that_falls_back_to_the_embedded_one(installed)
     [
         (lambda settings: ["hammer"], "'hammer' is no expert"),
         (lambda settings: [FakeExpert(Module.CONVERSATION, paint)], "no module of experts"),
-        (lambda settings: [FakeGrounding(), FakeGrounding()], "two experts"),
+        (lambda settings: [FakeGrounding(), FakeGrounding()], "two experts are for image_grounding"),
     ],
 )
 def test_what_is_no_expert_is_refused(installed, make, words):
     installed("mine", make)
     with pytest.raises(ConfigError, match=words):
-        registry.load_profile(Settings.load(profile="mine"))
+        profiles.load_profile(Settings.load(profile="mine"))
 
 
 def test_a_package_that_cannot_be_loaded_is_named(installed):
     installed("mine", None, value="no_such_package:make")
     with pytest.raises(ConfigError, match=r"profile 'mine' cannot be loaded from no_such_package:make"):
-        registry.load_profile(Settings.load(profile="mine"))
+        profiles.load_profile(Settings.load(profile="mine"))
 
 
 @pytest.mark.weights

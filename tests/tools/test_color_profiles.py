@@ -4,7 +4,7 @@ import pytest
 from tests.ingest.samples import cmyk_profile, gradient
 from tests.tools.editing_scenes import EXCHANGED, SRGB
 from vitron_agent.errors import ExpertError
-from vitron_agent.tools.profiles import in_profile
+from vitron_agent.tools.color_profiles import in_profile
 
 
 @pytest.mark.parametrize("channels", [3, 4])
