@@ -4,8 +4,10 @@ import errno
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -377,3 +379,16 @@ def test_a_copy_that_fails_does_not_end_the_conversation(vitron):
     assert result.exit_code == 0
     for words in ("Made the clock red: image-2.", "No space left", "Gladly."):
         assert words in result.stdout
+
+
+def test_cleaning_asks_and_deletes_only_what_is_old(vitron):
+    vitron("chat", "make it red", "-i", "photo.png", plans=[steps(recolor())])
+    vitron("chat", "make it red", "-i", "photo.png", "-t", "old", plans=[steps(recolor())])
+    with closing(sqlite3.connect("vitron.db")) as database, database:
+        database.execute("UPDATE vitron_threads SET updated = '2020-01-01 00:00:00' WHERE id = 'old'")
+    assert vitron("clean", "--older-than", "1", lines="n\n").exit_code == 1
+    assert vitron("clean").stdout == "Deleted conversations: 0; artifacts that no conversation names: 0.\n"
+    assert vitron("history", "-t", "old").exit_code == 0
+    assert vitron("clean", "--older-than", "1", lines="y\n").stdout.startswith("Deleted conversations: 1;")
+    assert vitron("history", "-t", "old").exit_code == 2
+    assert "make it red" in vitron("history").stdout

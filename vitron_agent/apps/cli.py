@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -163,6 +163,25 @@ def cancel(thread: Thread = _DEFAULT, database: Database = None, artifacts: Arti
     """Give up a turn that was interrupted or waits for a decision; what is finished is kept."""
     with _agent(None, database, artifacts) as agent:
         _out.print("Given up." if agent.cancel(thread) else "There is no open turn.")
+
+
+@app.command()
+def clean(
+    older_than: Annotated[
+        int | None, typer.Option("--older-than", min=1, help="Delete conversations not used for so many days first.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    database: Database = None,
+    artifacts: Artifacts = None,
+) -> None:
+    """Delete pictures that no conversation names any more, and old conversations if told so."""
+    with _agent(None, database, artifacts) as agent:
+        old = timedelta(days=older_than) if older_than else None
+        if old and not yes:
+            typer.confirm(f"Delete every conversation that was not used for {older_than} days?", abort=True, err=True)
+        threads = agent.repository.delete_older(old) if old else ()
+        gone = agent.repository.collect_garbage()
+    _out.print(f"Deleted conversations: {len(threads)}; artifacts that no conversation names: {len(gone)}.")
 
 
 @app.command()
