@@ -389,6 +389,6 @@ def test_cleaning_asks_and_deletes_only_what_is_old(vitron):
     assert vitron("clean", "--older-than", "1", lines="n\n").exit_code == 1
     assert vitron("clean").stdout == "Deleted conversations: 0; artifacts that no conversation names: 0.\n"
     assert vitron("history", "-t", "old").exit_code == 0
-    assert vitron("clean", "--older-than", "1", lines="y\n").stdout.startswith("Deleted conversations: 1;")
+    assert "Deleted conversations: 1;" in vitron("clean", "--older-than", "1", lines="y\n").stdout
     assert vitron("history", "-t", "old").exit_code == 2
     assert "make it red" in vitron("history").stdout
