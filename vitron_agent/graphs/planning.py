@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from vitron_agent.artifacts import ArtifactRef
 from vitron_agent.errors import CapabilityError, InvocationError, UnknownThreadError
 from vitron_agent.graphs.services import Services
-from vitron_agent.graphs.validation import check_plan
 from vitron_agent.memory.views import Recollection, TurnView
-from vitron_agent.messages import Handle, Module, Operation, Plan, Region
+from vitron_agent.messages import Handle, Plan, Region
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
-from vitron_agent.wire import complete, write_plan
+from vitron_agent.planners.checks import check_plan, deeds, rejection
+from vitron_agent.wire import complete
 
 HISTORY = 4
 """Earlier turns that a planner gets to see."""
@@ -89,7 +89,7 @@ def check(
     left = budget.calls - calls_made
     check_plan(plan, kinds.get, services.experts, budget, profile=services.profile, calls_left=left)
     for earlier in rejections:
-        if earlier.only and not (plan.invocations and Counter(_deeds(plan)) <= Counter(earlier.only)):
+        if earlier.only and not (plan.invocations and Counter(deeds(plan)) <= Counter(earlier.only)):
             raise InvocationError(earlier.error)
 
 
@@ -110,18 +110,6 @@ def find_named(
     return found
 
 
-def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:
-    """A plan and why it cannot be run, for the planner; None where what it wrote was no plan."""
-    if plan is None:
-        return Rejection(plan="", error=str(error))
-    return Rejection(
-        plan=write_plan(plan),
-        error=str(error),
-        only=_deeds(plan) if isinstance(error, CapabilityError) else (),
-        steps=len(plan.invocations) if isinstance(error, InvocationError) else 0,
-    )
-
-
 def left_out(steps: int, rejections: Sequence[Rejection]) -> str:
     """Why so many steps are less than was asked for; empty where they are not, and where there are none."""
     more = (earlier for earlier in rejections if earlier.steps > steps > 0)
@@ -137,10 +125,6 @@ def is_last_try(tries: int, earlier: Sequence[Rejection], refused: Rejection) ->
 def problem_told(rejections: Sequence[Rejection]) -> str:
     """Which of the tries' problems the user is told: what the profile lacks, or else the last."""
     return next((earlier.error for earlier in rejections if earlier.only), rejections[-1].error)
-
-
-def _deeds(plan: Plan) -> tuple[tuple[Module, Operation], ...]:
-    return tuple((step.module, step.operation) for step in plan.invocations)
 
 
 def draft(

@@ -9,9 +9,10 @@ from vitron_agent.errors import InvocationError
 from vitron_agent.events import Event
 from vitron_agent.graphs.approval import in_force, needs_approval
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import check, is_last_try, problem_told, rejection
+from vitron_agent.graphs.planning import check, is_last_try, problem_told
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
+from vitron_agent.planners.checks import rejection
 
 Goto = Command[Literal["plan", "approve", "reply"]]
 

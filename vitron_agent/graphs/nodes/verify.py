@@ -11,12 +11,12 @@ from vitron_agent.errors import VerificationError
 from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
 from vitron_agent.graphs.nodes.expert import make_job
-from vitron_agent.graphs.planning import rejection
 from vitron_agent.graphs.record import answers
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import Candidate, TurnState
 from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.messages import InvocationResult, Output, Status
+from vitron_agent.planners.checks import rejection
 from vitron_agent.tools.verify import verify_outputs
 
 MAX_REPLANS = 1

@@ -10,8 +10,6 @@ from random import Random
 
 from vitron_agent.config import Budget
 from vitron_agent.errors import CapabilityError, InvocationError
-from vitron_agent.graphs.planning import rejection
-from vitron_agent.graphs.validation import check_plan
 from vitron_agent.messages import (
     OPERATIONS,
     Handle,
@@ -25,6 +23,7 @@ from vitron_agent.messages import (
     make_invocation,
 )
 from vitron_agent.planners.base import PlanRequest
+from vitron_agent.planners.checks import check_plan, rejection
 from vitron_agent.profiles import Profile
 from vitron_agent.testing import fake_profile
 from vitron_agent.tools.base import Lacking

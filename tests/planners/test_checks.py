@@ -11,8 +11,8 @@ from vitron_agent.errors import (
     WireSyntaxError,
     WrongMediaError,
 )
-from vitron_agent.graphs.validation import check_plan
 from vitron_agent.messages import Module, Operation, make_invocation
+from vitron_agent.planners.checks import check_plan
 from vitron_agent.profiles import by_module
 from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.fakes import FakeExpert, fake_experts, paint

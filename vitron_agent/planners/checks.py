@@ -25,7 +25,9 @@ from vitron_agent.messages import (
     needs_base,
     output_kind,
 )
+from vitron_agent.planners.base import Rejection
 from vitron_agent.tools.base import Expert, Lacking
+from vitron_agent.wire import write_plan
 
 KindOf = Callable[[Handle], Kind | None]
 """The kind of a visible artifact of the conversation; None where there is no such handle."""
@@ -84,6 +86,23 @@ def check_plan(
         if step.output and kind:
             made[step.output] = kind
             came_from[step.output] = seen
+
+
+def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:
+    """A plan and why it cannot be run, for the planner; None where what it wrote was no plan."""
+    if plan is None:
+        return Rejection(plan="", error=str(error))
+    return Rejection(
+        plan=write_plan(plan),
+        error=str(error),
+        only=deeds(plan) if isinstance(error, CapabilityError) else (),
+        steps=len(plan.invocations) if isinstance(error, InvocationError) else 0,
+    )
+
+
+def deeds(plan: Plan) -> tuple[tuple[Module, Operation], ...]:
+    """What a plan does."""
+    return tuple((step.module, step.operation) for step in plan.invocations)
 
 
 def _check_budget(plan: Plan, budget: Budget, calls_left: int) -> None:
