@@ -42,8 +42,12 @@ class Portable(nn.Module):
     def __init__(self, llama: Llama) -> None:
         super().__init__()
         self.llama = llama
+        width = llama.embeddings.shape[1]
+        middle = llama._layers[0].gate_up(torch.zeros(1, width)).shape[1] // 2
+        sizes = {"query_key_value": width, "attention_out": width, "gate_up": width, "down": middle}
         self.weights = nn.ModuleList(
-            nn.ModuleDict({name: _as_linear(getattr(layer, name)) for name in _LINEAR}) for layer in llama._layers
+            nn.ModuleDict({name: _as_linear(getattr(layer, name), size) for name, size in sizes.items()})
+            for layer in llama._layers
         )
 
     def forward(
@@ -74,13 +78,10 @@ class Portable(nn.Module):
         return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.llama.shape.epsilon) * weight
 
 
-_LINEAR = ("query_key_value", "attention_out", "gate_up", "down")
-
-
-def _as_linear(function: Callable[[Tensor], Tensor]) -> nn.Linear:
-    """The layer behind ``lambda x: linear(x, matrix)``."""
-    (matrix,) = (cell.cell_contents for cell in function.__closure__ or ())
-    layer = nn.Linear(matrix.shape[1], matrix.shape[0], bias=False)
+def _as_linear(multiply: Callable[[Tensor], Tensor], size: int) -> nn.Linear:
+    """A layer that multiplies likewise."""
+    matrix = multiply(torch.eye(size)).T.contiguous()
+    layer = nn.Linear(size, len(matrix), bias=False)
     layer.weight = nn.Parameter(matrix, requires_grad=False)
     return layer
 

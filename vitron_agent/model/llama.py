@@ -183,8 +183,7 @@ class Llama:
 
 def _layer(weights: Mapping[str, Tensor], prefix: str, device: torch.device) -> _Layer:
     def linear(*names: str) -> Linear:
-        matrix = torch.cat([weights[f"{prefix}{name}_proj.weight"] for name in names]).to(device)
-        return lambda x: functional.linear(x, matrix)
+        return _linear(torch.cat([weights[f"{prefix}{name}_proj.weight"] for name in names]).to(device))
 
     return _Layer(
         attention_norm=weights[f"{prefix}input_layernorm.weight"].to(device),
@@ -194,3 +193,11 @@ def _layer(weights: Mapping[str, Tensor], prefix: str, device: torch.device) -> 
         gate_up=linear("mlp.gate", "mlp.up"),
         down=linear("mlp.down"),
     )
+
+
+def _linear(matrix: Tensor) -> Linear:
+    """Multiplies with (out, in); on a CPU with weights in oneDNN's own order, which it reads up to twice as fast."""
+    if matrix.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return lambda x: functional.linear(x, matrix)
+    packed = torch.ops.mkldnn._reorder_linear_weight(matrix, None)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
