@@ -9,6 +9,7 @@ from pytest_socket import socket_allow_hosts
 from sqlalchemy.engine import URL
 
 from tests.memory import postgres
+from tests.scenes import MakeAgent, open_agent
 from vitron_agent.artifacts import ArtifactStore
 
 
@@ -21,6 +22,20 @@ def _only_this_machine() -> None:
 def store(tmp_path: Path) -> ArtifactStore:
     """A fresh store in a folder."""
     return ArtifactStore(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def make_agent(tmp_path: Path) -> Iterator[MakeAgent]:
+    """Opens agents on fakes in the test's folder, closed at the end."""
+    opened = []
+
+    def make(*plans, **options):
+        opened.append(open_agent(tmp_path, *plans, **options))
+        return opened[-1]
+
+    yield make
+    for agent in opened:
+        agent.close()
 
 
 @pytest.fixture(scope="session")

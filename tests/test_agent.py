@@ -29,19 +29,6 @@ from vitron_agent.messages import Operation, Plan, Role
 from vitron_agent.tools import fakes
 
 
-@pytest.fixture
-def make_agent(tmp_path):
-    opened = []
-
-    def make(*plans, **options):
-        opened.append(open_agent(tmp_path, *plans, **options))
-        return opened[-1]
-
-    yield make
-    for agent in opened:
-        agent.close()
-
-
 def base_of(reply):
     return reply.invocations[0].invocation.input(Role.BASE)
 

@@ -6,26 +6,12 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from tests.scenes import detect, open_agent, picture, recolor, steps
+from tests.scenes import detect, picture, recolor, steps
 from vitron_agent.errors import ThreadBusyError, TurnCancelled
 from vitron_agent.graphs.approval import needs_approval
 from vitron_agent.graphs.workers import Stop
 from vitron_agent.messages import Plan
 from vitron_agent.tools import fakes
-
-
-@pytest.fixture
-def make_agent(tmp_path):
-    opened = []
-
-    def make(*plans, **options):
-        opened.append(open_agent(tmp_path, *plans, **options))
-        return opened[-1]
-
-    yield make
-    for agent in opened:
-        agent.close()
-
 
 # -- approval -----------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,7 @@ from vitron_agent.graphs.services import Services
 from vitron_agent.memory.views import Recollection, TurnView
 from vitron_agent.messages import Handle, Plan, Region
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
-from vitron_agent.planners.checks import check_plan, deeds, rejection
-from vitron_agent.wire import complete
+from vitron_agent.planners.checks import check_plan, completed, deeds, rejection
 
 HISTORY = 4
 """Earlier turns that a planner gets to see."""
@@ -54,12 +53,6 @@ def _past(turn: TurnView) -> PastTurn:
     """What was planned and what came of it; of a turn without steps what was really answered."""
     called = turn.plan is not None and turn.plan.invocations
     return PastTurn(text=turn.text, plan=turn.plan if called else Plan(text=turn.reply), reply=turn.reply)
-
-
-def completed(plan: Plan, request: PlanRequest) -> Plan:
-    """A plan with base inputs and output handles filled in."""
-    media = [(medium.handle, medium.kind) for medium in request.media]
-    return complete(plan, media, request.current, dict(request.next_numbers))
 
 
 def with_ids(plan: Plan, turn: int, attempt: int) -> Plan:

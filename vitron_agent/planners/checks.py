@@ -25,9 +25,9 @@ from vitron_agent.messages import (
     needs_base,
     output_kind,
 )
-from vitron_agent.planners.base import Rejection
+from vitron_agent.planners.base import PlanRequest, Rejection
 from vitron_agent.tools.base import Expert, Lacking
-from vitron_agent.wire import write_plan
+from vitron_agent.wire import complete, write_plan
 
 KindOf = Callable[[Handle], Kind | None]
 """The kind of a visible artifact of the conversation; None where there is no such handle."""
@@ -86,6 +86,12 @@ def check_plan(
         if step.output and kind:
             made[step.output] = kind
             came_from[step.output] = seen
+
+
+def completed(plan: Plan, request: PlanRequest) -> Plan:
+    """A plan with base inputs and output handles filled in."""
+    media = [(medium.handle, medium.kind) for medium in request.media]
+    return complete(plan, media, request.current, dict(request.next_numbers))
 
 
 def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:

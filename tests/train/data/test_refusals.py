@@ -7,9 +7,10 @@ import pytest
 from vitron_agent.config import Settings
 from vitron_agent.messages import Input, Invocation, Module, Operation, Plan, Role, make_invocation
 from vitron_agent.planners.base import Medium, PlanRequest
+from vitron_agent.planners.checks import completed
 from vitron_agent.profiles import EMBEDDED, Profile, load_profile
 from vitron_agent.train.data.invocations import Record, compose, refusals
-from vitron_agent.train.data.refusals import all_able, completed, problem, refused, without_lacking
+from vitron_agent.train.data.refusals import all_able, problem, refused, without_lacking
 
 PHOTO = PlanRequest(
     text="x", media=(Medium(handle="image-1", kind="image"),), current="image-1", next_numbers=(("image", 2),)

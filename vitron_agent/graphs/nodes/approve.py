@@ -8,14 +8,14 @@ from langgraph.types import Command, interrupt
 
 from vitron_agent.errors import InvocationError
 from vitron_agent.graphs.approval import Decision, Decisions, Reject, Respond, approval_request, edited
-from vitron_agent.graphs.planning import check, completed, find_named, plan_request
+from vitron_agent.graphs.planning import check, find_named, plan_request
 from vitron_agent.graphs.record import record
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.toolcalls import plan_to_message
 from vitron_agent.graphs.turns import OpenTurn
 from vitron_agent.messages import InvocationResult, Plan
-from vitron_agent.planners.checks import rejection
+from vitron_agent.planners.checks import completed, rejection
 
 Goto = Command[Literal["plan", "dispatch", "reply"]]
 

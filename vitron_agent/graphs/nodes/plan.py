@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 from vitron_agent.errors import ExpertTimeout, InvocationError, TurnCancelled, UsageError, VitronError
 from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import HISTORY, MEDIA, completed, find_named, plan_request, with_ids
+from vitron_agent.graphs.planning import HISTORY, MEDIA, find_named, plan_request, with_ids
 from vitron_agent.graphs.schedule import without_finished
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
@@ -22,6 +22,7 @@ from vitron_agent.graphs.workers import call
 from vitron_agent.memory.views import Recollection
 from vitron_agent.messages import Plan
 from vitron_agent.planners.base import PlanRequest
+from vitron_agent.planners.checks import completed
 
 _log = logging.getLogger(__name__)
 

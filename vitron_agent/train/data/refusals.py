@@ -23,12 +23,11 @@ from vitron_agent.messages import (
     make_invocation,
 )
 from vitron_agent.planners.base import PlanRequest
-from vitron_agent.planners.checks import check_plan, rejection
+from vitron_agent.planners.checks import check_plan, completed, rejection
 from vitron_agent.profiles import Profile
 from vitron_agent.testing import fake_profile
 from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.fakes import FakeExpert, paint
-from vitron_agent.wire import complete
 
 _STILL_AS_CLIP = {
     Module.IMAGE_EDITING: Module.VIDEO_EDITING,
@@ -70,12 +69,6 @@ def problem(plan: Plan, request: PlanRequest, profile: Profile) -> InvocationErr
     except InvocationError as error:
         return error
     return None
-
-
-def completed(plan: Plan, request: PlanRequest) -> Plan:
-    """With base inputs and output handles, as the agent fills them in."""
-    media = [(medium.handle, medium.kind) for medium in request.media]
-    return complete(plan, media, request.current, dict(request.next_numbers))
 
 
 def without_lacking(plan: Plan, request: PlanRequest, profile: Profile) -> Plan:
