@@ -78,7 +78,7 @@ def check_plan(
     later = [step.output for step in plan.invocations]
     for number, step in enumerate(plan.invocations, 1):
         where = f"step {number} ({step.module.value} {step.operation.value})"
-        _check_capability(step, experts, profile)
+        check_capability(step, experts, profile)
         _check_words(step, where)
         _check_inputs(step, where, made, later[number - 1 :], kind_of)
         seen = _check_drawings(step, where, came_from)
@@ -122,7 +122,8 @@ def _check_budget(plan: Plan, budget: Budget, calls_left: int) -> None:
         )
 
 
-def _check_capability(step: Invocation, experts: Mapping[Module, Expert], profile: str) -> None:
+def check_capability(step: Invocation, experts: Mapping[Module, Expert], profile: str) -> None:
+    """Raises CapabilityError where the profile lacks a step, InvocationError where other words may do."""
     if step.module is Module.CONVERSATION:
         if step.operation is Operation.SEARCH and Module.IMAGE_GROUNDING not in experts:
             raise CapabilityError(f"profile {profile!r} has no image_grounding expert to search pictures with")

@@ -23,10 +23,9 @@ from vitron_agent.messages import (
     make_invocation,
 )
 from vitron_agent.planners.base import PlanRequest
-from vitron_agent.planners.checks import check_plan, completed, rejection
+from vitron_agent.planners.checks import check_capability, check_plan, completed, rejection
 from vitron_agent.profiles import Profile
 from vitron_agent.testing import fake_profile
-from vitron_agent.tools.base import Lacking
 from vitron_agent.tools.fakes import FakeExpert, paint
 
 _STILL_AS_CLIP = {
@@ -113,12 +112,13 @@ def all_able() -> Profile:
 
 
 def _can(profile: Profile, step: Invocation) -> bool:
-    if step.module is Module.CONVERSATION:
-        return True
-    expert = profile.experts.get(step.module)
-    if expert is None or step.operation not in expert.backend.operations:
+    try:
+        check_capability(step, profile.experts, profile.name)
+    except CapabilityError:
         return False
-    return not isinstance(expert.backend.refuse(step), Lacking)
+    except InvocationError:
+        pass  # other words may do
+    return True
 
 
 def _wrong_family(step: Invocation, request: PlanRequest, rng: Random) -> Invocation:  # noqa: ARG001
