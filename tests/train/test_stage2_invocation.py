@@ -54,6 +54,22 @@ def test_the_short_loss_is_the_loss_of_the_whole_sequence(tokenizer: PlannerToke
     assert model.get_input_embeddings().weight.grad.abs().sum() > 0
 
 
+def test_the_wording_of_answers_can_count_less_than_plans(tokenizer: PlannerTokenizer, model: PreTrainedModel) -> None:
+    model.resize_token_embeddings(len(tokenizer))
+    module = tokenizer.ids["<Module>"]
+    records = list(compose(40, seed=1))
+    for record in [next(r for r in records if r.plan().invocations), next(r for r in records if r.plan().text)]:
+        batch = collate(tokenise([record], tokenizer, max_tokens=2000)[0])
+        labels = batch["labels"]
+        whole = plan_loss(model, batch, 1)
+        first = labels.clone()
+        first[0, int((labels[0] != IGNORED).nonzero()[0]) + 1 :] = IGNORED
+        deciding = plan_loss(model, {**batch, "labels": first}, 1)
+        less = plan_loss(model, batch, 1, module_token=module, answer_weight=0.25)
+        wanted = whole if record.plan().invocations else deciding + 0.25 * (whole - deciding)
+        torch.testing.assert_close(less, wanted)
+
+
 def test_prompts_carry_no_loss_and_answers_do(tokenizer: PlannerTokenizer) -> None:
     examples, _ = tokenise(compose(20, seed=2), tokenizer, max_tokens=2000)
     for example in examples:
@@ -65,10 +81,11 @@ def test_prompts_carry_no_loss_and_answers_do(tokenizer: PlannerTokenizer) -> No
 
 def test_too_long_records_are_counted_not_cut(tokenizer: PlannerTokenizer) -> None:
     records = list(compose(30, seed=3))
-    examples, skipped = tokenise(records, tokenizer, max_tokens=400)
+    lengths = sorted(len(example["input_ids"]) for example in tokenise(records, tokenizer, max_tokens=10_000)[0])
+    examples, skipped = tokenise(records, tokenizer, max_tokens=lengths[20])
     assert len(examples) + skipped == 30
-    assert skipped > 0
-    assert all(len(example["input_ids"]) <= 400 for example in examples)
+    assert skipped == sum(length > lengths[20] for length in lengths) > 0
+    assert all(len(example["input_ids"]) <= lengths[20] for example in examples)
 
 
 class Interrupted(list[dict[str, list[int]]]):

@@ -165,11 +165,17 @@ def test_the_file_that_is_written_is_read_back(tmp_path: Path) -> None:
     assert list(read_records(out)) == list(compose(40, seed=5))
 
 
-def test_written_requests_are_whole_and_come_back_with_slips() -> None:
+def test_written_requests_are_whole_and_come_back_changed() -> None:
     once, twice = list(written(1, seed=1)), list(written(2, seed=1))
     assert len(twice) == 2 * len(once) > 1000
-    assert [record.output for record in twice] == [record.output for record in once] * 2
-    assert all(record.plan() for record in once)
+    assert twice[: len(once)] == once
+    again = twice[len(once) :]
+    for record, changed in zip(once, again, strict=True):
+        assert [(step.module, step.operation, step.inputs) for step in record.plan().invocations] == [
+            (step.module, step.operation, step.inputs) for step in changed.plan().invocations
+        ]
+    others = sum(record.output != changed.output for record, changed in zip(once, again, strict=True))
+    assert 0.1 < others / len(once) < 0.3
 
 
 def test_held_out_requests_are_left_out_whatever_their_case() -> None:

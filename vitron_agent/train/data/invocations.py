@@ -7,9 +7,9 @@ Each line is one record::
 
     {"request": {PlanRequest}, "output": "<wire form of the plan, or the answer>", "source": "composed"}
 
-Besides the composed ones the set holds the requests in ``written/``, each of which a person would say just so;
-they come several times, with different slips of the keyboard. With ``--refusals`` some come once more with a first plan
-that could not be run, and why.
+Besides the composed ones the set holds the requests in ``written/``, each of which a person would say just so; they
+come several times, with other slips of the keyboard and other things in them. With ``--refusals`` some come once more
+with a first plan that could not be run, and why.
 
 Records of your own, for your backends' abilities or your users' way of speaking, go into a file of the same form: the
 trainer takes any number of them. The modules are a closed set (docs/decisions.md).
@@ -34,6 +34,7 @@ from vitron_agent.profiles import EMBEDDED, load_profile
 from vitron_agent.train.data.dialogues import dialogue
 from vitron_agent.train.data.noise import scuff
 from vitron_agent.train.data.refusals import refused
+from vitron_agent.train.data.swap import phrases, swap
 from vitron_agent.train.metrics.planner import read_rows
 from vitron_agent.wire import read_plan, write_plan
 
@@ -70,21 +71,25 @@ def compose(count: int, seed: int) -> Iterator[Record]:
 
 
 def written(repeats: int, seed: int, held_out: Container[str] = ()) -> Iterator[Record]:
-    """The hand-written records: once as they are, then with slips of the keyboard.
+    """The hand-written records: once as they are, then misspelt, some of them with another thing in the place of one.
 
     Args:
         repeats: How many times.
-        seed: Of the slips.
-        held_out: Requests of an evaluation, as :func:`bare` gives them; left out with all their misspelt copies.
+        seed: Of the changes.
+        held_out: Requests of an evaluation, as :func:`bare` gives them; left out with all their changed copies.
     """
     rng = Random(seed)  # noqa: S311
     files = sorted((Path(__file__).parent / "written").glob("*.jsonl"))
     rows = [row for path in files for row in read_rows(path) if bare(row.request.text) not in held_out]
+    known = phrases(row.plan() for row in rows)
     for repeat in range(repeats):
         for row in rows:
-            text = scuff(row.request.text, rng) if repeat else row.request.text
-            request = row.request.model_copy(update={"text": text})
-            yield Record(request=request, output=write_plan(row.plan()), source="written")
+            request, plan = row.request, row.plan()
+            if repeat:
+                if rng.random() < 0.4:
+                    request, plan = swap(request, plan, known, rng) or (request, plan)
+                request = request.model_copy(update={"text": scuff(request.text, rng)})
+            yield Record(request=request, output=write_plan(plan), source="written")
 
 
 def refusals(records: Iterable[Record], count: int, seed: int) -> Iterator[Record]:
