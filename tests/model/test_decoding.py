@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import torch
@@ -74,6 +75,18 @@ def test_what_may_be_written_with_one_picture(text: str):
 )
 def test_what_may_not(text: str):
     assert not accepts(ONE_IMAGE, text)
+
+
+def test_targets_can_be_held_to_given_words():
+    scene = replace(ONE_IMAGE, words=("cat", "cat's", "half-eaten", "red"))
+    for target in ("red cat", "cat's half-eaten cat"):
+        assert accepts(scene, block("Image Editing", f"recolor: {target} => sky blue"))
+    for target in ("dog", "cats", "red dog", "half"):
+        assert not accepts(scene, block("Image Editing", f"recolor: {target} => sky blue"))
+    assert accepts(scene, block("Image Editing", "recolor => sky blue"))
+    assert accepts(scene, "Some dog!")
+    _, later = scene.after("image")
+    assert not accepts(later, block("Image Editing", "remove: dog", "<Input>image-2</Input>"), first=False)
 
 
 @pytest.mark.parametrize(

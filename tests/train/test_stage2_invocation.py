@@ -114,3 +114,13 @@ def test_a_run_that_was_interrupted_ends_bit_for_bit_like_one_that_was_not(
     first, second = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (whole, broken))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_can_be_stopped_on_its_way(tokenizer: PlannerTokenizer, model: PreTrainedModel, tmp_path: Path) -> None:
+    examples, _ = tokenise(compose(20, seed=5), tokenizer, max_tokens=2000)
+    train(replace(debug(), save_steps=3), examples, deepcopy(model), tokenizer, tmp_path / "whole", base="tiny")
+    train(replace(debug(), stop_after=3), examples, deepcopy(model), tokenizer, tmp_path / "part", base="tiny")
+    reached = load_file(tmp_path / "whole" / "checkpoints" / "checkpoint-3" / "adapter_model.safetensors")
+    stopped = load_file(tmp_path / "part" / "adapter" / "adapter_model.safetensors")
+    for name, tensor in stopped.items():
+        assert torch.equal(tensor, reached[name].to(tensor.dtype)), name

@@ -4,8 +4,9 @@ Only what exists can be named: known handles in the roles that a module takes, d
 earlier steps. Each block has its own grammar, because every block makes a handle known to the next.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from llguidance import LLTokenizer, TokenizerWrapper
@@ -36,21 +37,21 @@ ANSWER: /(.|\n)+/
 """
 _OPERANDS: Mapping[Operation, tuple[str, str]] = {
     Operation.GENERATE: ("", "PROMPT"),
-    Operation.SEGMENT: ("PHRASE?", "SOFT?"),
-    Operation.REMOVE: ("PHRASE?", ""),
-    Operation.REPLACE: ("PHRASE?", "PHRASE?"),
-    Operation.ADD: ("PHRASE", "PHRASE?"),
-    Operation.MOVE: ("PHRASE?", "PHRASE"),
-    Operation.RECOLOR: ("PHRASE?", "PHRASE"),
-    Operation.BACKGROUND: ("PHRASE?", "PHRASE?"),
-    Operation.STYLE: ("PHRASE?", "PHRASE"),
-    Operation.ADJUST: ("PHRASE?", "CHANGE"),
-    Operation.TRACK: ("PHRASE?", ""),
-    Operation.ANIMATE: ("PHRASE?", "PROMPT?"),
-    Operation.DETECT: ("PHRASE", ""),
+    Operation.SEGMENT: ("TARGET?", "SOFT?"),
+    Operation.REMOVE: ("TARGET?", ""),
+    Operation.REPLACE: ("TARGET?", "PHRASE?"),
+    Operation.ADD: ("TARGET", "PHRASE?"),
+    Operation.MOVE: ("TARGET?", "PHRASE"),
+    Operation.RECOLOR: ("TARGET?", "PHRASE"),
+    Operation.BACKGROUND: ("TARGET?", "PHRASE?"),
+    Operation.STYLE: ("TARGET?", "PHRASE"),
+    Operation.ADJUST: ("TARGET?", "CHANGE"),
+    Operation.TRACK: ("TARGET?", ""),
+    Operation.ANIMATE: ("TARGET?", "PROMPT?"),
+    Operation.DETECT: ("TARGET", ""),
     Operation.UNDO: ("", "COUNT?"),
     Operation.SELECT: ("", ""),
-    Operation.SEARCH: ("PHRASE", ""),
+    Operation.SEARCH: ("TARGET", ""),
 }
 """Terminals of target and value, after the table of docs/invocations.md; ``?`` = may be left out."""
 
@@ -64,12 +65,14 @@ class Scene:
         numbers: Next free number by handle stem; 1 where absent.
         regions: What the user drew.
         boxes: Whether boxes may be written in numbers (where the request has some).
+        words: What targets may be made of, of letters, digits, apostrophes and hyphens; none = any words.
     """
 
     media: tuple[tuple[Handle, Kind], ...] = ()
     numbers: Mapping[str, int] = field(default_factory=dict)
     regions: tuple[Region, ...] = ()
     boxes: bool = False
+    words: tuple[str, ...] = ()
 
     def after(self, kind: Kind) -> tuple[Handle, "Scene"]:
         """The handle of a new output, and the scene in which it is known."""
@@ -77,7 +80,7 @@ class Scene:
         number = self.numbers.get(stem, 1)
         handle = f"{stem}-{number}"
         numbers = {**self.numbers, stem: number + 1}
-        return handle, Scene((*self.media, (handle, kind)), numbers, self.regions, self.boxes)
+        return handle, replace(self, media=(*self.media, (handle, kind)), numbers=numbers)
 
 
 class Grammar:
@@ -94,7 +97,9 @@ class Grammar:
         """
         modules = " | ".join(self._module(module, scene) for module in Module)
         start = "block | ANSWER" if first else "block?"
-        return f"start: {start}\nblock: {self._id(OPENING['Module'])} ({modules})\n{_TERMINALS}"
+        target = "|".join(map(re.escape, scene.words)) or _WORD
+        named = f"TARGET: /( ({target})){{1,24}}/"
+        return f"start: {start}\nblock: {self._id(OPENING['Module'])} ({modules})\n{named}{_TERMINALS}"
 
     def _id(self, token: str) -> str:
         return f"<[{self._ids[token]}]>"

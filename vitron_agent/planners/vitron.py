@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class VitronPlanner:
     def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
         """Plans; blocking. ``on_token`` receives the plan's text, or the answer, as it is written.
 
+        A plan whose targets hold words that nobody said is written, and told, once more, of words that were said.
+
         Raises:
             WireSyntaxError: The plan did not come to an end; it may be asked again.
             UsageError: The request is too long to read.
@@ -53,13 +56,19 @@ class VitronPlanner:
         """
         from vitron_agent.model.grammar import Scene
         from vitron_agent.planners.prompt import encode_prompt
+        from vitron_agent.planners.said import invented, said
+        from vitron_agent.planners.spelling import mended
 
         decoder = self.load()
         media = tuple((medium.handle, medium.kind) for medium in request.media)
         numbers = dict(request.next_numbers)
         scene = Scene(media, numbers, request.regions, boxes=_FOUR_NUMBERS.search(request.text) is not None)
-        text = decoder.write(encode_prompt(request, decoder.tokenizer), scene, on_token)
-        return complete(read_plan(text, request.regions), media, request.current, numbers)
+        prompt = encode_prompt(request, decoder.tokenizer)
+        plan = mended(read_plan(decoder.write(prompt, scene, on_token), request.regions))
+        if invented(plan, request):
+            scene = replace(scene, words=said(request))
+            plan = mended(read_plan(decoder.write(prompt, scene, on_token), request.regions))
+        return complete(plan, media, request.current, numbers)
 
     def load(self) -> "PlanDecoder":
         """Loads the weights, unless they are; gives the decoder.

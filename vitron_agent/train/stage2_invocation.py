@@ -50,6 +50,7 @@ class Config:
         bf16: Mixed precision; faster on a GPU, and on a CPU that has AVX512-BF16.
         seed: Of order, dropout and initial weights.
         save_steps: Checkpoint interval.
+        stop_after: Ends the run after so many steps, in the middle of its learning-rate schedule; 0 = at its end.
     """
 
     rank: int = 16
@@ -64,6 +65,7 @@ class Config:
     bf16: bool = False
     seed: int = 1
     save_steps: int = 500
+    stop_after: int = 0
 
 
 def debug() -> Config:
@@ -186,7 +188,7 @@ def train(
         adapter: Folder of an adapter to begin with, whose rank and scale hold; None = a new one.
     """
     import torch
-    from transformers import Trainer, TrainingArguments, set_seed
+    from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
     from transformers.trainer_utils import get_last_checkpoint
 
     class PlanTrainer(Trainer):
@@ -203,6 +205,10 @@ def train(
             if not bool(loss.isfinite()):
                 raise ConfigError(f"the loss is {loss.item()} at step {self.state.global_step}; lower --learning-rate")
             return (loss, {}) if return_outputs else loss
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, _: Any, state: Any, control: Any, **_more: Any) -> None:
+            control.should_training_stop |= state.global_step == config.stop_after
 
     set_seed(config.seed)
     if adapter:
@@ -231,7 +237,9 @@ def train(
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
     )
-    trainer = PlanTrainer(model=adapted, args=arguments, train_dataset=examples, data_collator=collate)
+    trainer = PlanTrainer(
+        model=adapted, args=arguments, train_dataset=examples, data_collator=collate, callbacks=[Stop()]
+    )
     last = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None  # type: ignore[no-untyped-call]
     result = trainer.train(resume_from_checkpoint=last)
     save_adapter(adapted, out / "adapter", base=base)
@@ -259,7 +267,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--adapter", type=Path, help="folder of an adapter to begin with (default: a new one)")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--evaluate", type=Path, nargs="*", default=[], help="evaluation files to score afterwards")
-    for name in ("rank", "alpha", "dropout", "learning_rate", "epochs", "batch", "answer_weight", "seed", "save_steps"):
+    for name in (
+        "rank",
+        "alpha",
+        "dropout",
+        "learning_rate",
+        "epochs",
+        "batch",
+        "answer_weight",
+        "seed",
+        "save_steps",
+        "stop_after",
+    ):
         kind = float if name in ("dropout", "learning_rate", "epochs", "answer_weight") else int
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="overrides the size's value")
     options = parser.parse_args(arguments)

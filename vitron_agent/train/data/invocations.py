@@ -70,17 +70,21 @@ def compose(count: int, seed: int) -> Iterator[Record]:
             yield record
 
 
-def written(repeats: int, seed: int, held_out: Container[str] = ()) -> Iterator[Record]:
+def written(
+    repeats: int, seed: int, held_out: Container[str] = (), names: Container[str] | None = None
+) -> Iterator[Record]:
     """The hand-written records: once as they are, then misspelt, some of them with another thing in the place of one.
 
     Args:
         repeats: How many times.
         seed: Of the changes.
         held_out: Requests of an evaluation, as :func:`bare` gives them; left out with all their changed copies.
+        names: Of the files in ``written/`` to take; None = all.
     """
     rng = Random(seed)  # noqa: S311
     files = sorted((Path(__file__).parent / "written").glob("*.jsonl"))
-    rows = [row for path in files for row in read_rows(path) if bare(row.request.text) not in held_out]
+    chosen = (path for path in files if names is None or path.stem in names)
+    rows = [row for path in chosen for row in read_rows(path) if bare(row.request.text) not in held_out]
     known = phrases(row.plan() for row in rows)
     for repeat in range(repeats):
         for row in rows:
@@ -136,6 +140,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=60_000, help="number of composed records (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=8, help="of the written records (default: %(default)s)")
+    parser.add_argument("--written", nargs="*", metavar="NAME", help="files of written/ to take (default: all)")
+    parser.add_argument("--sample", type=int, help="take so many of the written records, at random (default: all)")
     parser.add_argument("--refusals", type=int, default=0, help="number of records that come after a refused plan")
     parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
     parser.add_argument(
@@ -154,9 +160,12 @@ def main(arguments: list[str] | None = None) -> None:
         from vitron_agent.train.data.rewrite import load_model, reworded
 
         records = reworded(records, load_model(options.rewrite_with))
-    sources = [records, written(options.repeats, options.seed, held_out)]
+    by_hand = list(written(options.repeats, options.seed, held_out, options.written))
+    if options.sample is not None:
+        by_hand = Random(options.seed).sample(by_hand, options.sample)  # noqa: S311
+    sources: list[Iterable[Record]] = [records, by_hand]
     if options.refusals:
-        pool = chain(without(compose(options.refusals, options.seed + 1), held_out), written(1, options.seed, held_out))
+        pool = chain(without(compose(options.refusals, options.seed + 1), held_out), by_hand)
         sources.append(refusals(pool, options.refusals, options.seed))
     records = chain.from_iterable(sources)
     with options.out.open("w", encoding="utf-8") as out:
