@@ -156,6 +156,7 @@ def call_modules(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
         return best(hidden, fixed if len(fixed) and (opening or hidden[0] > 0) else allowed)
 
     monkeypatch.setattr(model.llama, "best", biased)
+    monkeypatch.setattr(model.llama, "probability", lambda hidden, token: 1.0)
 
 
 @pytest.mark.parametrize("scene", [ONE_IMAGE, BUSY, Scene()])
@@ -194,6 +195,8 @@ def plainly(model: LanguageModel, prompt: list[int], scene: Scene) -> str:
             bits = torch.frombuffer(bytearray(matcher.compute_bitmask()), dtype=torch.uint8)
             allowed = torch.tensor([index for index in range(len(TOKENIZER)) if bits[index // 8] >> index % 8 & 1])
             hidden = model.llama.read([*prompt, *reply], model.llama.new_cache())[-1]
+            if not reply and model.llama.probability(hidden, opening) < decoding.PLAN_THRESHOLD:
+                allowed = allowed[allowed != opening]
             token = model.llama.best(hidden, allowed)
             if token == TOKENIZER.im_end:
                 break
@@ -226,6 +229,18 @@ def test_drafts_caches_and_forced_tokens_change_nothing(load, monkeypatch, modul
             assert decoder.write(request, BUSY) == text
             finished += 1
     assert finished >= 6
+
+
+def test_a_plan_is_written_only_if_it_is_likelier_than_all_answers_together(load, monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_ANSWER_TOKENS", 5)
+    monkeypatch.setattr(decoding, "MAX_BLOCKS", 1)
+    call_modules(load(0), monkeypatch)
+    for probability, is_plan in [(0.51, True), (0.5, True), (0.49, False)]:
+        monkeypatch.setattr(load(0).llama, "probability", lambda hidden, token, p=probability: p)
+        pieces: list[str] = []
+        with suppress(WireSyntaxError):
+            PlanDecoder(load(0)).write(prompt("go"), BUSY, pieces.append)
+        assert "".join(pieces).startswith("<Module>") == is_plan
 
 
 def test_a_plan_that_does_not_end_is_an_error(load, monkeypatch):

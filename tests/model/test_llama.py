@@ -54,6 +54,9 @@ def test_the_best_token_is_the_best_of_those_allowed(llama: Llama):
     order = (llama.embeddings @ hidden).argsort(descending=True)
     assert llama.best(hidden, torch.arange(len(llama.embeddings))) == order[0]
     assert llama.best(hidden, order[3:]) == order[3]
+    shares = [llama.probability(hidden, int(token)) for token in order]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
     assert llama.best(hidden, order[5:9].flip(0)) == order[5]
 
 

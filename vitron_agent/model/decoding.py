@@ -22,6 +22,8 @@ from vitron_agent.wire import read_plan
 MAX_BLOCKS = 12
 MAX_BLOCK_TOKENS = 400
 MAX_ANSWER_TOKENS = 200
+PLAN_THRESHOLD = 0.5
+"""A reply is a plan if that is at least so probable."""
 _LONGEST_DRAFT = 6
 """Checking so many tokens takes about as long as one and a half."""
 
@@ -77,7 +79,7 @@ class PlanDecoder:
             draft = reply.draft()
             draft = draft[: matcher.validate_tokens(draft)]
             for position, hidden in enumerate(writer.look(draft)):
-                token = self._choose(hidden, matcher)
+                token = self._choose(hidden, matcher) if reply.tokens else self._open(hidden, matcher)
                 if token == self.tokenizer.im_end:
                     return
                 forced = _forced(matcher)
@@ -89,10 +91,18 @@ class PlanDecoder:
                 if forced or not foreseen:
                     break
 
-    def _choose(self, hidden: Tensor, matcher: LLMatcher) -> int:
+    def _open(self, hidden: Tensor, matcher: LLMatcher) -> int:
+        """The first token: a plan's only if a plan is likelier than all answers together, which begin in many ways."""
+        opening = self.tokenizer.ids[OPENING["Module"]]
+        is_plan = self._model.llama.probability(hidden, opening) >= PLAN_THRESHOLD
+        return self._choose(hidden, matcher, excluded=None if is_plan else opening)
+
+    def _choose(self, hidden: Tensor, matcher: LLMatcher, excluded: int | None = None) -> int:
         """The likeliest token that the grammar allows; the matcher consumes it."""
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
         allowed = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
+        if excluded is not None:
+            allowed = allowed[allowed != excluded]
         token = self._model.llama.best(hidden, torch.from_numpy(allowed).to(hidden.device))
         matcher.consume_token(token)
         return token

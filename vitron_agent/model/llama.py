@@ -158,6 +158,11 @@ class Llama:
             return int(allowed[torch.mv(self.embeddings[allowed], hidden).argmax()])
         return int(allowed[torch.mv(self.embeddings, hidden)[allowed].argmax()])
 
+    @torch.inference_mode()
+    def probability(self, hidden: Tensor, token: int) -> float:
+        """How likely a token is to be the next one; ``hidden`` as in :meth:`best`."""
+        return float(torch.mv(self.embeddings, hidden).softmax(dim=0)[token])
+
     def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(x, weight.shape, weight, self.shape.epsilon)
 

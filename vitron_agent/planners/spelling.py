@@ -17,7 +17,16 @@ from vitron_agent.messages import Plan
 MIN_COUNT = 50
 """What a misspelt word is taken for is so common, by the dictionary's count."""
 _SHORTEST = 4
-_BRITISH = tuple(pair.split("=") for pair in ("our=or", "re=er", "is=iz", "ys=yz", "ll=l", "ae=e", "oe=e", "ce=se"))
+_BRITISH = [
+    ("our", "or"),
+    ("re", "er"),
+    ("is", "iz"),
+    ("ys", "yz"),
+    ("ll", "l"),
+    ("ae", "e"),
+    ("oe", "e"),
+    ("ce", "se"),
+]
 """What the dictionary spells in the American way; such spellings are kept as they are said."""
 
 

@@ -207,7 +207,7 @@ def train(
             return (loss, {}) if return_outputs else loss
 
     class Stop(TrainerCallback):
-        def on_step_end(self, _: Any, state: Any, control: Any, **_more: Any) -> None:
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             control.should_training_stop |= state.global_step == config.stop_after
 
     set_seed(config.seed)

@@ -42,7 +42,7 @@ def swap(request: PlanRequest, plan: Plan, known: Phrases, rng: Random) -> tuple
     new = rng.choice(known[_kind(old)])
     place = re.compile(rf"(?i)(\b(?:an?) )?\b{re.escape(old.target)}\b(?!')")
     past = " ".join(turn.text + repr(turn.plan) for turn in request.history)
-    if len(place.findall(request.text)) != 1 or old.target in past or new in request.text:
+    if len(place.findall(request.text)) != 1 or old.target in past or new in request.text.lower():
         return None
     others = [item for item in plan.invocations if item.target != old.target]
     if any(old.target in f"{item.target} {item.value}" for item in others) or any(
