@@ -48,7 +48,7 @@ def main() -> None:
             wanted = json.dumps(row.accepted[0] if row.accepted else "words", ensure_ascii=False)
             got = write_plan(plan) if plan else "(unreadable)"
             print(f"{row.id} {row.request.text!r}\n    wanted {wanted}\n    got    {got}")
-    result = {name: round(value, 4) for name, value in scores(verdicts).items()}
+    result = scores(verdicts)
     result["seconds_median"] = round(statistics.median(seconds), 3)
     if options.json:
         print(json.dumps(result))
