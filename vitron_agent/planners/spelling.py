@@ -77,7 +77,7 @@ def _is_known(word: str) -> bool:
 def _counts() -> Mapping[str, int]:
     """The known words and how often they are used; those that only people's requests hold count as rare."""
     own = (files("vitron_agent.planners") / "words.txt").read_text(encoding="utf-8").split()
-    return dict.fromkeys(own, 1) | SpellChecker(distance=1).word_frequency.dictionary
+    return dict.fromkeys(own, 1) | SpellChecker().word_frequency.dictionary
 
 
 @cache

@@ -64,10 +64,13 @@ class VitronPlanner:
         numbers = dict(request.next_numbers)
         scene = Scene(media, numbers, request.regions, boxes=_FOUR_NUMBERS.search(request.text) is not None)
         prompt = encode_prompt(request, decoder.tokenizer)
-        plan = mended(read_plan(decoder.write(prompt, scene, on_token), request.regions))
+
+        def write(scene: Scene) -> Plan:
+            return mended(read_plan(decoder.write(prompt, scene, on_token), request.regions))
+
+        plan = write(scene)
         if invented(plan, request):
-            scene = replace(scene, words=said(request))
-            plan = mended(read_plan(decoder.write(prompt, scene, on_token), request.regions))
+            plan = write(replace(scene, words=said(request)))
         return complete(plan, media, request.current, numbers)
 
     def load(self) -> "PlanDecoder":

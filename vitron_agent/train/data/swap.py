@@ -44,10 +44,7 @@ def swap(request: PlanRequest, plan: Plan, known: Phrases, rng: Random) -> tuple
     past = " ".join(turn.text + repr(turn.plan) for turn in request.history)
     if len(place.findall(request.text)) != 1 or old.target in past or new in request.text.lower():
         return None
-    others = [item for item in plan.invocations if item.target != old.target]
-    if any(old.target in f"{item.target} {item.value}" for item in others) or any(
-        old.target in item.value for item in named
-    ):
+    if any(old.target in item.value or old.target in item.target != old.target for item in plan.invocations):
         return None
     steps = [
         item.model_copy(update={"target": new}) if item.target == old.target else item for item in plan.invocations
