@@ -19,11 +19,11 @@ from vitron_agent.messages import (
     output_kind,
 )
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest
-from vitron_agent.train.data import wishes
+from vitron_agent.train.data import wording
 from vitron_agent.train.data.noise import dress, scuff
 from vitron_agent.train.data.text import sections
 from vitron_agent.train.data.things import thing
-from vitron_agent.train.data.wishes import Step
+from vitron_agent.train.data.wording import Step
 
 ORDINALS = ("first", "second", "third", "fourth")
 
@@ -213,7 +213,7 @@ def answer(desk: Desk, rng: Random, section: str) -> tuple[PlanRequest, Plan]:
     about = thing(rng, simple=rng.random() < 0.5)
     slots = {
         "T": about.definite, "t": about.bare, "ts": about.bare if about.bare.endswith("s") else f"{about.bare}s",
-        "A": about.indefinite, "C": wishes.color(rng), "V": rng.choice(sections("lexicon")["clip"]),
+        "A": about.indefinite, "C": wording.color(rng), "V": rng.choice(sections("lexicon")["clip"]),
         "medium": rng.choice(sections("lexicon")["medium"]),
     }  # fmt: skip
     return reply(desk, rng, _fill(question, slots), _fill(answer, slots))

@@ -11,12 +11,12 @@ from vitron_agent.messages import (
     Role,
 )
 from vitron_agent.planners.base import PlanRequest
-from vitron_agent.train.data import wishes
+from vitron_agent.train.data import wishes, wording
 from vitron_agent.train.data.desk import ORDINALS, Desk, answer, draw_regions, say
 from vitron_agent.train.data.openings import fresh, from_nothing, several, task, two_pictures
 from vitron_agent.train.data.text import sections
 from vitron_agent.train.data.things import Thing, thing
-from vitron_agent.train.data.wishes import Scene, Step
+from vitron_agent.train.data.wording import Scene, Step
 
 _NUMBER_WORDS = ("two", "three", "four")
 
@@ -74,7 +74,7 @@ def _same_for(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     if any(step.operation not in repeatable or not step.target for step in steps):
         return None
     about = thing(rng)
-    text = wishes.phrase(rng, "same_for", Scene(), {"T": about.definite, "t": about.bare, "A": about.indefinite})
+    text = wording.phrase(rng, "same_for", Scene(), {"T": about.definite, "t": about.bare, "A": about.indefinite})
     masked = len(steps) == 2 and steps[0].operation in (Operation.SEGMENT, Operation.TRACK)
     new = [replace(step, target=about.bare) for step in steps]
     if masked:
@@ -139,9 +139,9 @@ def _conversation(operation: Operation, **fields: object) -> Step:
 def _undo(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     if len(desk.history) > 1 and rng.random() < 0.25:
         count = rng.randint(2, 3)
-        text = wishes.phrase(rng, "undo.several", Scene(), {"K": rng.choice((str(count), _NUMBER_WORDS[count - 2]))})
+        text = wording.phrase(rng, "undo.several", Scene(), {"K": rng.choice((str(count), _NUMBER_WORDS[count - 2]))})
         return say(desk, rng, text, [_conversation(Operation.UNDO, value=str(count))])
-    return say(desk, rng, wishes.phrase(rng, "undo", Scene(), {}), [_conversation(Operation.UNDO)])
+    return say(desk, rng, wording.phrase(rng, "undo", Scene(), {}), [_conversation(Operation.UNDO)])
 
 
 def _pictures(desk: Desk) -> list[Handle]:
@@ -177,7 +177,7 @@ def _select(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
         return None
     handle, name = older
     steps = [_conversation(Operation.SELECT, base=handle)]
-    text = wishes.phrase(rng, "select", Scene(), {"H": name})
+    text = wording.phrase(rng, "select", Scene(), {"H": name})
     if rng.random() < 0.35:
         wish = wishes.edit(rng, Scene(video=desk.kind(handle) == "video", short=True))
         link = rng.choice((" and ", ", then ", " and then ", ". Now "))
@@ -189,14 +189,14 @@ def _select(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
 def _search(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     about = thing(rng, simple=rng.random() < 0.6)
     slots = {"T": about.definite, "A": about.indefinite, "t": about.bare}
-    text = wishes.phrase(rng, "search", Scene(), slots)
+    text = wording.phrase(rng, "search", Scene(), slots)
     return say(desk, rng, text, [_conversation(Operation.SEARCH, target=about.bare)])
 
 
 def _animate_result(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
     if desk.kind(desk.current) != "image":
         return None
-    text = wishes.phrase(rng, "animate_result", Scene(), {})
+    text = wording.phrase(rng, "animate_result", Scene(), {})
     return say(desk, rng, text, [Step(Module.IMAGE_TO_VIDEO, Operation.ANIMATE)])
 
 
@@ -207,7 +207,7 @@ def _correct(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan] | None:
         return None
     (step,) = steps
     if step.operation is Operation.RECOLOR and step.target and rng.random() < 0.6:
-        value = wishes.color(rng)
+        value = wording.color(rng)
         text = rng.choice(sections("lexicon")["other_color"]).format(value)
         return say(desk, rng, text, [replace(step, value=value)])
     if step.target and step.operation in (Operation.REMOVE, Operation.RECOLOR, Operation.SEGMENT, Operation.DETECT):

@@ -11,11 +11,11 @@ from vitron_agent.messages import (
     Plan,
 )
 from vitron_agent.planners.base import PastTurn, PlanRequest
-from vitron_agent.train.data import wishes
+from vitron_agent.train.data import wishes, wording
 from vitron_agent.train.data.desk import Desk, draw_regions, join, picture_name, say
 from vitron_agent.train.data.text import sections
 from vitron_agent.train.data.things import Thing, thing
-from vitron_agent.train.data.wishes import Scene, Step
+from vitron_agent.train.data.wording import Scene, Step
 
 
 def fresh(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan]:
@@ -29,7 +29,7 @@ def fresh(desk: Desk, rng: Random) -> tuple[PlanRequest, Plan]:
     return say(desk, rng, wish.text, wish.steps, draw_regions(desk, rng, drawn))
 
 
-def task(rng: Random, scene: Scene) -> wishes.Maker:
+def task(rng: Random, scene: Scene) -> wording.Maker:
     """Some one-step wish that fits the scene."""
     if scene.video:
         return rng.choices([wishes.edit, wishes.track], [6, 4])[0]
@@ -105,7 +105,7 @@ def _drawn_reference(desk: Desk, rng: Random, base: Handle, other: Handle, name:
     about = thing(rng, simple=True).bare if named else ""
     said = rng.choice(sections("lexicon")["deictic_named"]).format(about or "thing")
     slots = {"T": said, "t": f"{about or 'thing'} I circled", "O": name}
-    text = wishes.phrase(rng, "segment.reference", Scene(), slots)
+    text = wording.phrase(rng, "segment.reference", Scene(), slots)
     if said not in text and slots["t"] not in text:
         text = f"{text} - {said}"
     regions = tuple(region.model_copy(update={"source": other}) for region in draw_regions(desk, rng, 1))
