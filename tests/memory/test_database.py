@@ -48,6 +48,22 @@ class TestMigrations:
         with Repository(blank_url, store) as repository:
             assert repository.history("demo") == (view,)
 
+    def test_an_older_database_keeps_its_conversations(self, blank_url, store):
+        with Repository(blank_url, store) as repository:
+            first = say(repository, "demo", "remove the lamp", picture(store, 1))
+            second = say(repository, "demo", "and now?")
+            with repository._database.write() as session:
+                session.execute(text("ALTER TABLE vitron_turns ADD COLUMN undid BOOLEAN NOT NULL DEFAULT false"))
+                session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+        with Repository(blank_url, store) as repository:
+            assert repository.history("demo") == (first, second)
+            say(repository, "demo", "then the chair")
+        database = Database(blank_url, busy_seconds=5.0)
+        with database.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True, **ours})
+            assert compare_metadata(context, Base.metadata) == []
+        database.close()
+
     def test_a_newer_database_is_left_alone(self, blank_url, store):
         database = Database(blank_url, busy_seconds=5.0)
         with database.write() as session:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The migration that these models describe."""
 VERSION_TABLE = "vitron_schema_version"
 MAX_THREAD_LENGTH = 200
@@ -117,7 +117,6 @@ class Turn(Base):
     number: Mapped[int]
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("vitron_turns.id"), index=True)
     began_after: Mapped[int | None] = mapped_column(Row)
-    undid: Mapped[bool] = mapped_column(default=False)
     request: Mapped[str] = mapped_column(Text)
     attached: Mapped[list[Any]]
     regions: Mapped[list[Any]]

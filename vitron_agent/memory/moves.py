@@ -23,7 +23,7 @@ def undo(session: Session, thread: str, num_turns: int) -> tuple[int, ...]:
 def undo_within(session: Session, row: Turn, num_turns: int) -> tuple[int, ...]:
     """Gives a running turn an older parent. Counted from where it began, so that a replay changes nothing."""
     undone, oldest = _walk_back(session, row.began_after, _undone_before(session, row) + num_turns)
-    row.parent_id, row.began_with, row.undid = oldest.parent_id, oldest.began_with, True
+    row.parent_id, row.began_with = oldest.parent_id, oldest.began_with
     session.flush()
     seen = row.current and queries.named_artifacts(
         session, queries.chain_from(row.id), queries.is_handle([row.current])
