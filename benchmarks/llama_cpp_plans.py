@@ -27,6 +27,7 @@ from vitron_agent.wire import read_plan
 
 _TERMINALS = r"""
 word ::= ([^⟦<:=\\ \t\n] | "="+ [^⟦<:=>\\ \t\n] | "\\=>" | "\\" [\\<:])+
+target ::= (" " word)+
 phrase ::= (" " word)+
 prompt ::= (" " word)+
 change ::= " " ("brightness" | "contrast" | "saturation" | "warmth" | "sharpness") " " ("more" | "less") (" " word)*

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -270,6 +272,20 @@ def test_resume_knows_a_conversation_without_an_open_turn_from_none(vitron):
     typo = vitron("resume", "-t", "demp")
     assert (typo.exit_code, typo.stdout) == (2, "")
     assert "'demp'" in typo.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is being loaded")
+@pytest.mark.parametrize("file", ["libtorch_python", "smollm2"])
+def test_ctrl_c_while_libraries_or_weights_are_read_ends_without_a_crash(file, tmp_path):
+    iio.imwrite(tmp_path / "photo.png", picture())
+    command = [Path(sys.executable).with_name("vitron"), "chat", "make the clock red", "-i", "photo.png"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    maps = Path(f"/proc/{running.pid}/maps")
+    while running.poll() is None and file not in maps.read_text():
+        time.sleep(0.005)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (130, "stopped\n")
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 _DEFAULT = "default"
 """Name of the conversation where none is given."""
+_STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 _out = Console()
 _err = Console(stderr=True)
 
@@ -227,7 +229,15 @@ def doctor(database: Database = None, artifacts: Artifacts = None, profile: Prof
 
 def main() -> None:
     """Entry point of the command ``vitron``."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code != _STOPPED:
+            raise
+        # All is closed; but a thread that Ctrl-C left inside torch would abort the interpreter on its way out.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_STOPPED)
 
 
 @contextmanager
@@ -240,7 +250,7 @@ def _clear_errors() -> Iterator[None]:
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
     except KeyboardInterrupt:
         _err.print("stopped")
-        raise typer.Exit(130) from None
+        raise typer.Exit(_STOPPED) from None
 
 
 @contextmanager
