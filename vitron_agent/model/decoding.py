@@ -147,5 +147,5 @@ class _Reply:
         for index in range(len(self.prompt) - 1, -1, -1):
             if self.prompt[index] == self.tokens[-1]:
                 following = self.prompt[index + 1 : index + 1 + _LONGEST_DRAFT]
-                return [token for token in following if token < self.tokenizer.num_base]
+                return [token for token in following if 0 <= token < self.tokenizer.num_base]
         return []

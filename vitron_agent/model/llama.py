@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -19,6 +19,12 @@ from torch.nn import functional
 from vitron_agent.errors import WeightsError
 
 Linear = Callable[[Tensor], Tensor]
+
+
+class MediaRows(Protocol):
+    """Embeddings by negative ids."""
+
+    def __getitem__(self, number: int, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,13 @@ class Llama:
         return KeyValueCache(self.shape, self.device)
 
     @torch.inference_mode()
-    def read(self, tokens: Sequence[int], cache: KeyValueCache) -> Tensor:
+    def read(self, tokens: Sequence[int], cache: KeyValueCache, media: MediaRows | None = None) -> Tensor:
         """Reads tokens after those of ``cache``, which it extends.
+
+        Args:
+            tokens: Their ids.
+            cache: What was read before.
+            media: The embeddings (d,) that negative ids stand for, which are those of pictures, clips and drawings.
 
         Returns:
             The last layer's hidden states after the final norm, (T, d) float32.
@@ -131,7 +142,11 @@ class Llama:
             raise ValueError(f"{end} tokens do not fit in {self.shape.max_positions} positions")
         cache.reserve(end)
         cache.length = end
-        x = self.embeddings[torch.tensor(tokens, device=self.device)]
+        x = self.embeddings[torch.tensor(tokens, device=self.device).clamp(min=0)]
+        for position, token in enumerate(tokens):
+            if token < 0:
+                assert media is not None
+                x[position] = media[token]
         mask = None
         if len(tokens) > 1:
             positions = torch.arange(end, device=self.device)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from vitron_agent.errors import WeightsError
 from vitron_agent.model.adapter import merge_adapter
 from vitron_agent.model.llama import KeyValueCache, Llama, LlamaShape
+from vitron_agent.model.media import MediaEncoder, MediaTable, Prepared
+from vitron_agent.model.saved import has_media, load_media_encoder
 from vitron_agent.model.tokens import PlannerTokenizer
 
 _KEPT = 4
@@ -31,9 +34,15 @@ class _Kept:
 
 
 class LanguageModel:
-    """Reads prompts and writes on, greedily; one writer at a time (``lock``)."""
+    """Reads prompts and writes on, greedily; one writer at a time (``lock``).
 
-    def __init__(self, llama: Llama, tokenizer: PlannerTokenizer) -> None:
+    Args:
+        llama: The decoder.
+        tokenizer: Of as many tokens.
+        encoder: Makes tokens of media; None for a model that reads text alone.
+    """
+
+    def __init__(self, llama: Llama, tokenizer: PlannerTokenizer, encoder: MediaEncoder | None = None) -> None:
         if len(llama.embeddings) != len(tokenizer):
             raise WeightsError(
                 f"the model has {len(llama.embeddings)} tokens and the tokenizer {len(tokenizer)}: adapter and base "
@@ -41,6 +50,8 @@ class LanguageModel:
             )
         self.llama = llama
         self.tokenizer = tokenizer
+        self.encoder = encoder
+        self.media = MediaTable()
         self.lock = threading.Lock()
         self._kept: list[_Kept] = []
 
@@ -63,7 +74,19 @@ class LanguageModel:
         merge_adapter(weights, adapter)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(Llama(shape, weights, torch.device(device)), tokenizer)
+        llama = Llama(shape, weights, torch.device(device))
+        return cls(llama, tokenizer, load_media_encoder(adapter, llama.device) if has_media(adapter) else None)
+
+    @torch.inference_mode()
+    def see(self, key: str, item: Prepared) -> list[int]:
+        """The ids that stand for a picture, clip or drawing in prompts; needs an ``encoder``, and the lock.
+
+        Args:
+            key: The same key means the same pixels.
+            item: What was seen of it.
+        """
+        assert self.encoder is not None
+        return self.media.ids(key, partial(self.encoder, [item]))
 
     def open(self, prompt: Sequence[int]) -> "Writer":
         """A writer behind ``prompt``, of which only what no earlier prompt began with is read anew."""
@@ -110,7 +133,7 @@ class Writer:
         self.passes += 1
         # What an earlier draft left behind the sequence's end is written over.
         self._kept.cache.length = len(self._kept.tokens)
-        hidden = self._model.llama.read(tokens, self._kept.cache)
+        hidden = self._model.llama.read(tokens, self._kept.cache, self._model.media)
         self._kept.tokens += self._unread
         self._unread = []
         self._kept.cache.length = len(self._kept.tokens)

@@ -6,7 +6,7 @@ sentence stays an ordinary word, and a user who types ``<Module>`` or ``<|im_end
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -76,13 +76,20 @@ class PlannerTokenizer:
         """Ordinary text, whatever it looks like."""
         return self.base.encode(text, add_special_tokens=False).ids
 
-    def encode_mentions(self, text: str) -> list[int]:
-        """Like ``encode_text``, but a handle such as ``image-2`` is written as in a plan: easy to copy."""
+    def encode_mentions(self, text: str, seen: Mapping[str, Sequence[int]] | None = None) -> list[int]:
+        """Like ``encode_text``, but a handle such as ``image-2`` is written as in a plan: easy to copy.
+
+        Args:
+            text: What is said.
+            seen: Media tokens by handle; they follow the first mention.
+        """
+        unseen = dict(seen or {})
         ids: list[int] = []
         end = 0
         for match in _MENTION.finditer(text):
             ids += self.encode_text(text[end : match.start()])
-            ids += [self.ids[STEMS[match[1].lower()]], *self.encode_text(match[2])]
+            stem = match[1].lower()
+            ids += [self.ids[STEMS[stem]], *self.encode_text(match[2]), *unseen.pop(f"{stem}-{match[2]}", ())]
             end = match.end()
         return ids + self.encode_text(text[end:])
 

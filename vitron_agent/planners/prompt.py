@@ -12,12 +12,14 @@ A prompt, in SmolLM2's chat form (one message a line here)::
     assistant
 
 The system message is the same for ever and earlier turns only grow at their end, so both are kept in the model's
-cache. Handles are added tokens, in the first line as in plans: naming one is copying one.
+cache. Handles are added tokens, in the first line as in plans: naming one is copying one. Behind a handle there may
+stand what it looks like, as media tokens (:mod:`vitron_agent.model.media`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Plan
@@ -32,6 +34,9 @@ MAX_MEDIA = 8
 MAX_REQUEST_TOKENS = 2048
 PAST_CHARACTERS = 240
 """Earlier requests, answers and errors are cut to so many characters."""
+Seen: TypeAlias = Mapping[str, Sequence[int]]
+"""Media tokens by handle."""
+_NOTHING: Seen = MappingProxyType({})
 IGNORED = -100
 """Label of tokens that carry no loss."""
 
@@ -88,15 +93,20 @@ def context_line(request: PlanRequest) -> str:
     return " ".join(words) or "nothing"
 
 
-def encode_prompt(request: PlanRequest, tokenizer: PlannerTokenizer) -> list[int]:
+def encode_prompt(request: PlanRequest, tokenizer: PlannerTokenizer, seen: Seen = _NOTHING) -> list[int]:
     """The prompt's token ids, up to and with the opening of the assistant's reply.
+
+    Args:
+        request: What to plan.
+        tokenizer: With the added tokens.
+        seen: Media tokens of pictures, clips and drawings, by handle.
 
     Raises:
         UsageError: The request is longer than the planner reads.
     """
     ids: list[int] = []
     for message in render(request):
-        ids += _encode_message(message, tokenizer)
+        ids += _encode_message(message, tokenizer, seen)
     return ids + _opening("assistant", tokenizer)
 
 
@@ -105,7 +115,9 @@ def encode_target(plan: Plan, tokenizer: PlannerTokenizer) -> list[int]:
     return [*_encode_said(_said(plan, cut=False), tokenizer), tokenizer.im_end]
 
 
-def build_example(request: PlanRequest, plan: Plan, tokenizer: PlannerTokenizer) -> tuple[list[int], list[int]]:
+def build_example(
+    request: PlanRequest, plan: Plan, tokenizer: PlannerTokenizer, seen: Seen = _NOTHING
+) -> tuple[list[int], list[int]]:
     """One training example: token ids and labels.
 
     No loss on the prompt, nor on output handles, which decoding forces and the prompt doesn't tell.
@@ -113,7 +125,7 @@ def build_example(request: PlanRequest, plan: Plan, tokenizer: PlannerTokenizer)
     Returns:
         (input_ids, labels), of the same length; labels are IGNORED where there is no loss.
     """
-    prompt = encode_prompt(request, tokenizer)
+    prompt = encode_prompt(request, tokenizer, seen)
     target = encode_target(plan, tokenizer)
     return prompt + target, [IGNORED] * len(prompt) + list(_mask_outputs(target, tokenizer))
 
@@ -143,12 +155,12 @@ def _opening(role: str, tokenizer: PlannerTokenizer) -> list[int]:
     return [tokenizer.im_start, *tokenizer.encode_text(f"{role}\n")]
 
 
-def _encode_message(message: Message, tokenizer: PlannerTokenizer) -> list[int]:
-    body = _encode_said(message, tokenizer)
+def _encode_message(message: Message, tokenizer: PlannerTokenizer, seen: Seen) -> list[int]:
+    body = _encode_said(message, tokenizer, seen)
     return [*_opening(message.role, tokenizer), *body, tokenizer.im_end, *tokenizer.encode_text("\n")]
 
 
-def _encode_said(message: Message, tokenizer: PlannerTokenizer) -> list[int]:
+def _encode_said(message: Message, tokenizer: PlannerTokenizer, seen: Seen = _NOTHING) -> list[int]:
     if message.wire:
         return tokenizer.encode_wire(message.text)
     if message.role != "user":
@@ -161,4 +173,4 @@ def _encode_said(message: Message, tokenizer: PlannerTokenizer) -> list[int]:
         )
     if not message.head:
         return ids
-    return [*tokenizer.encode_mentions(message.head), *tokenizer.encode_text("\n"), *ids]
+    return [*tokenizer.encode_mentions(message.head, seen), *tokenizer.encode_text("\n"), *ids]

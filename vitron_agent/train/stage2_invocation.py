@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vitron_agent.errors import ConfigError
 from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
+from vitron_agent.model.base import BASE, load_base
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
@@ -28,8 +29,6 @@ from vitron_agent.train.data.invocations import Record, bare, compose, read_reco
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
-
-BASE = "SmolLM2-135M-Instruct"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -246,15 +245,6 @@ def train(
     return float(result.training_loss)
 
 
-def load_base(folder: Path) -> "tuple[PreTrainedModel, PlannerTokenizer]":
-    """The frozen base and its tokenizer, from the folder that ``vitron pull embedded`` made."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return model, PlannerTokenizer.from_file(folder / "tokenizer.json")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -289,7 +279,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = Config(**{**{field.name: getattr(config, field.name) for field in fields(Config)},
                        **{name: value for name, value in given.items() if value is not None}})  # fmt: skip
     records = _records(options.data, config.seed, options.exclude)
-    model, tokenizer = load_base(options.base or _pulled())
+    model, tokenizer = load_base(options.base or BASE)
     examples, skipped = tokenise(records, tokenizer, config.max_tokens)
     sys.stderr.write(
         f"{len(examples)} examples, {skipped} left out as longer than {config.max_tokens} tokens\n{config}\n"
@@ -320,13 +310,6 @@ def _records(files: Sequence[Path], seed: int, exclude: Sequence[Path]) -> Itera
 
     records: Any = (record for path in files for record in read_records(path)) if files else compose(64, seed)
     return without(records, {bare(row.request.text) for path in exclude for row in read_rows(path)})
-
-
-def _pulled() -> Path:
-    from vitron_agent.config import Settings
-    from vitron_agent.model.weights import base_folder
-
-    return base_folder(Settings().cache)
 
 
 if __name__ == "__main__":

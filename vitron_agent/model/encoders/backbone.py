@@ -1,0 +1,152 @@
+"""Vision backbones: a frozen network that turns a picture into one map of features over the whole of it.
+
+Interchangeable: the embedded EfficientNet-Lite2, CLIP ViT-L/14 at 336 pixels as in the paper (App. C), or any vision
+model of transformers. A model's configuration names its backbone, and :func:`load_backbone` finds it again.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from vitron_agent.artifacts import ImageArray
+from vitron_agent.errors import WeightsError
+from vitron_agent.model.encoders.dense import DenseFeatures, fit, to_rgb8
+from vitron_agent.model.encoders.efficientnet import EfficientNetLite, Levels
+from vitron_agent.model.encoders.weights import LITE0, LITE2, load_encoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_SOURCES = {source.name: source for source in (LITE0, LITE2)}
+EMBEDDED = LITE2.name
+PAPER = "openai/clip-vit-large-patch14-336"
+_SIZE = 416
+"""Longer side of what the embedded backbone sees: the smallest of the dense encoder's sizes, the whole scene."""
+
+
+class VisionBackbone(Protocol):
+    """What the rest of the model asks of a backbone."""
+
+    @property
+    def name(self) -> str:
+        """Tells :func:`load_backbone` which one it is."""
+
+    @property
+    def channels(self) -> int:
+        """c, the features of one place."""
+
+    def features(self, picture: ImageArray) -> Tensor:
+        """Features [c, h, w] float32 of a picture (H, W, 3|4): row by row from the top left, all of it."""
+
+
+class EfficientNetBackbone:
+    """The embedded backbone: parts and things (``mid`` and ``head``) at stride 16, side by side."""
+
+    def __init__(self, network: EfficientNetLite, name: str = EMBEDDED) -> None:
+        self.name = name
+        self._network = network
+        self.channels = sum(len(level) for level in self._levels(np.zeros((32, 32, 3), np.uint8)))
+
+    def features(self, picture: ImageArray) -> Tensor:
+        """As the protocol says; h x w is at most 26 x 26."""
+        height, width = picture.shape[:2]
+        resized = Image.fromarray(to_rgb8(picture)).resize(fit(width, height, _SIZE), Image.Resampling.BICUBIC)
+        return torch.cat(self._levels(np.asarray(resized)))
+
+    def _levels(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+        return _used(self._network.levels(torch.from_numpy(pixels.transpose(2, 0, 1).copy())))
+
+
+def seen(features: DenseFeatures) -> Tensor:
+    """What :class:`EfficientNetBackbone` would give, from features that the experts have already."""
+    return torch.cat(_used(features.scales[0]))
+
+
+def _used(levels: Levels) -> tuple[Tensor, Tensor]:
+    return levels.mid, levels.head
+
+
+class TransformersBackbone:
+    """Any vision model of transformers, such as CLIP, SigLIP, DINOv2, ViT or ConvNeXt.
+
+    Pictures are stretched to the model's square: places then keep their share of width and height, as boxes have them.
+
+    Args:
+        model: In evaluation mode.
+        name: Of its folder or repository.
+        mean: Of its training pixels in [0, 1], RGB.
+        std: Their deviation.
+        layer: Whose hidden states are taken; -2 as in LLaVA and the released VITRON.
+    """
+
+    def __init__(
+        self, model: "PreTrainedModel", name: str, mean: list[float], std: list[float], layer: int = -2
+    ) -> None:
+        self.name = name
+        self._model = model.eval()  # type: ignore[no-untyped-call]
+        self._layer = layer
+        self._size = int(model.config.image_size)
+        self._mean, self._std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, std))
+        self.channels = len(self.features(np.zeros((8, 8, 3), np.uint8)))
+
+    @classmethod
+    def from_pretrained(cls, name: str, *, layer: int = -2, **options: Any) -> "TransformersBackbone":
+        """Loads a folder or repository; of a model that reads text too, its vision half.
+
+        Raises:
+            WeightsError: It cannot be read, or is no vision model.
+        """
+        from transformers import AutoConfig, AutoImageProcessor, AutoModel
+
+        try:
+            config = AutoConfig.from_pretrained(name, **options)
+            processor = AutoImageProcessor.from_pretrained(name, **options)  # type: ignore[no-untyped-call]
+            model = AutoModel.from_pretrained(name, **options)
+        except (OSError, ValueError) as error:
+            raise WeightsError(
+                f"the vision backbone {name} cannot be loaded ({error}); name a folder or pull it"
+            ) from error
+        if hasattr(config, "vision_config"):
+            model = model.vision_model
+        if not hasattr(model.config, "image_size"):
+            raise WeightsError(f"{name} is no vision model with an image size; name one such as {PAPER}")
+        return cls(model, name, list(processor.image_mean), list(processor.image_std), layer)
+
+    @torch.inference_mode()
+    def features(self, picture: ImageArray) -> Tensor:
+        """As the protocol says; h x w is the model's own grid."""
+        resized = Image.fromarray(to_rgb8(picture)).resize((self._size, self._size), Image.Resampling.BICUBIC)
+        pixels = torch.from_numpy(np.asarray(resized).copy()).permute(2, 0, 1)[None].float() / 255
+        model = self._model
+        pixels = ((pixels - self._mean) / self._std).to(model.device, model.dtype)
+        hidden = model(pixel_values=pixels, output_hidden_states=True).hidden_states[self._layer][0]
+        if hidden.ndim == 2:  # tokens, what stands before the patches are class and register tokens
+            side = self._size // int(model.config.patch_size)
+            hidden = hidden[-side * side :].T.reshape(-1, side, side)
+        features: Tensor = hidden.float().cpu()
+        return features
+
+
+def load_backbone(name: str, cache: Path) -> VisionBackbone:
+    """The backbone of this name: one of the embedded ones, or a folder or repository of transformers.
+
+    Args:
+        name: As a backbone tells it.
+        cache: Folder of converted weights of the embedded ones.
+
+    Raises:
+        WeightsError: There is none, or its weights are missing or damaged.
+    """
+    if name in _SOURCES:
+        return EfficientNetBackbone(load_encoder(cache, _SOURCES[name]), name)
+    return TransformersBackbone.from_pretrained(name)
+
+
+def pooled(features: Tensor, side: int) -> Tensor:
+    """[..., c, h, w] averaged to [..., c, side, side], the same grid for pictures of any shape."""
+    return functional.adaptive_avg_pool2d(features, side)

@@ -1,0 +1,167 @@
+"""Pictures, clips and drawings as tokens of the LLM.
+
+In a sequence of token ids a media token is a negative id, -1 - r for row r of a table of embeddings: so sequences with
+media are cut, compared and cached like any others (:class:`MediaTable`).
+"""
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from vitron_agent.model.encoders.backbone import pooled
+from vitron_agent.model.encoders.region import RegionEncoder, mask_pooled, shape_of
+from vitron_agent.model.encoders.video import VideoFeatures
+from vitron_agent.model.projector import Projector, grid_positions
+
+_KEPT = 64
+"""Media whose tokens a table keeps."""
+
+
+class MediaConfig(BaseModel):
+    """How media become tokens; the defaults keep to the embedded budget of DESIGN §9.
+
+    Attributes:
+        backbone: Name of the vision backbone.
+        channels: c, of its features.
+        width: d, of the LLM.
+        projector: See :class:`vitron_agent.model.projector.Projector`.
+        image_side: A picture is image_side x image_side tokens.
+        frame_side: The same for each frame of a clip.
+        num_frames: Frames of a clip that are looked at.
+        temporal: ``frames`` keeps tokens of every frame; ``mean`` averages over time, as the paper does, and gives a
+            clip as many tokens as a picture.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str
+    channels: int = Field(gt=0)
+    width: int = Field(gt=0)
+    projector: Literal["linear", "mlp", "placed"] = "placed"
+    image_side: int = Field(default=7, gt=0)
+    frame_side: int = Field(default=4, gt=0)
+    num_frames: int = Field(default=8, gt=0)
+    temporal: Literal["frames", "mean"] = "frames"
+
+
+@dataclass(frozen=True)
+class Places:
+    """What becomes the tokens of one picture or clip: features [n, c] at positions [n, 3] (x, y and time in [0, 1])."""
+
+    features: Tensor
+    positions: Tensor
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What becomes the token of one drawing: features [c] under it, and its geometry [261]."""
+
+    features: Tensor
+    shape: Tensor
+
+
+Prepared: TypeAlias = Places | Drawn
+"""Features ready for the trainable part. They cost most of the time, never change, and may be cached."""
+
+
+def prepare_image(features: Tensor, config: MediaConfig) -> Places:
+    """A picture's features [c, h, w] as places."""
+    return Places(_rows(features, config.image_side), grid_positions(config.image_side))
+
+
+def prepare_clip(features: VideoFeatures, config: MediaConfig) -> Places:
+    """A clip's features as places: of all frames one after another, or averaged over time."""
+    if config.temporal == "mean":
+        return prepare_image(features.mean(), config)
+    side = config.frame_side
+    positions = [grid_positions(side, time) for time in features.times.tolist()]
+    return Places(torch.cat([_rows(frame, side) for frame in features.maps]), torch.cat(positions))
+
+
+def prepare_region(features: Tensor, mask: NDArray[np.bool_]) -> Drawn:
+    """A drawing, as its mask (H, W) with at least one pixel on a picture or frame of features [c, h, w]."""
+    return Drawn(mask_pooled(features, mask), shape_of(mask))
+
+
+class MediaEncoder(nn.Module):
+    """The trainable half of seeing: projector and region encoder.
+
+    Args:
+        config: The sizes.
+        scale: Root mean square of a word embedding's numbers in the LLM.
+    """
+
+    def __init__(self, config: MediaConfig, scale: float = 1.0) -> None:
+        super().__init__()
+        self.config = config
+        self.projector = Projector(config.channels, config.width, config.projector, scale)
+        self.regions = RegionEncoder(config.channels, config.width)
+
+    def forward(self, items: Sequence[Prepared]) -> Tensor:
+        """Tokens [n, d] of all items, in their order."""
+        parameter = next(self.parameters())
+        empty = parameter.new_zeros(0, self.config.width)
+        places = [item for item in items if isinstance(item, Places)]
+        drawn = [item for item in items if isinstance(item, Drawn)]
+        of_places, of_drawings = iter(()), iter(())
+        if places:
+            features = torch.cat([item.features for item in places]).to(parameter)
+            positions = torch.cat([item.positions for item in places]).to(parameter)
+            of_places = iter(self.projector(features, positions).split([len(item.features) for item in places]))
+        if drawn:
+            features = torch.stack([item.features for item in drawn]).to(parameter)
+            shapes = torch.stack([item.shape for item in drawn]).to(parameter)
+            of_drawings = iter(self.regions(features, shapes).split(1))
+        tokens = [next(of_places if isinstance(item, Places) else of_drawings) for item in items]
+        return torch.cat([empty, *tokens])
+
+
+def count_tokens(item: Prepared) -> int:
+    """How many tokens an item becomes."""
+    return len(item.features) if isinstance(item, Places) else 1
+
+
+class MediaTable:
+    """The embeddings behind negative ids, for one reader of prompts; a medium keeps its ids, so a cache knows it again.
+
+    Not safe for several threads: it belongs to a language model, under its lock.
+    """
+
+    def __init__(self) -> None:
+        self._next = itertools.count()
+        self._ids: OrderedDict[str, list[int]] = OrderedDict()
+        self._rows: dict[int, Tensor] = {}
+
+    def ids(self, key: str, embed: Callable[[], Tensor]) -> list[int]:
+        """The ids of a medium's tokens.
+
+        Args:
+            key: The same key means the same tokens.
+            embed: Gives them, [n, d]; called for a new key only.
+        """
+        if key not in self._ids:
+            rows = embed()
+            self._ids[key] = [-1 - number for number in itertools.islice(self._next, len(rows))]
+            self._rows |= dict(zip(self._ids[key], rows, strict=True))
+        self._ids.move_to_end(key)
+        while len(self._ids) > _KEPT:
+            _, gone = self._ids.popitem(last=False)
+            for number in gone:
+                del self._rows[number]
+        return self._ids[key]
+
+    def __getitem__(self, number: int) -> Tensor:
+        """The embedding [d] of a negative id."""
+        return self._rows[number]
+
+
+def _rows(features: Tensor, side: int) -> Tensor:
+    return pooled(features, side).flatten(1).T.contiguous()

@@ -1,0 +1,164 @@
+"""The VITRON model for training, and for use with transformers: a frozen LLM with LoRA that sees pictures and clips.
+
+Saved as one small folder that loads on top of the frozen base: the PEFT adapter with the added tokens' rows, what was
+trained beside it (``vitron.safetensors``), ``config.json`` and a model card. Inference in the embedded profile reads
+the same folder without transformers (:mod:`vitron_agent.model.llm`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from torch import Tensor, nn
+
+from vitron_agent.errors import WeightsError
+from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
+from vitron_agent.model.base import load_base
+from vitron_agent.model.media import MediaEncoder, Prepared
+from vitron_agent.model.saved import VitronConfig, load_media, read_config, save_media
+from vitron_agent.model.tokens import PlannerTokenizer
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+    from transformers.modeling_outputs import CausalLMOutputWithPast
+
+_CARD = """---
+{{ card_data }}
+---
+
+# VITRON: {{ base }} that plans, sees and points
+
+An adapter for [vitron-agent]({{ repo_url }}): LoRA and added tokens for `{{ base }}`, and the projector from
+`{{ backbone }}` with its region encoder, after [VITRON](https://arxiv.org/abs/2412.19806) (NeurIPS 2024). It is no
+model of its own: it loads on top of the frozen base.
+
+```python
+from vitron_agent.model.vitron import VitronModel
+
+model = VitronModel.from_pretrained("<this folder or repository>")
+```
+"""
+
+
+class VitronModel(
+    nn.Module,
+    ModelHubMixin,
+    library_name="vitron-agent",
+    license="apache-2.0",
+    tags=["vitron", "vision-language", "agent"],
+    repo_url="https://arxiv.org/abs/2412.19806",
+    model_card_template=_CARD,
+):
+    """LLM, LoRA, projector and region encoder.
+
+    Args:
+        llm: The base with its adapter, from :func:`vitron_agent.model.adapter.add_adapter`.
+        tokenizer: With the added tokens.
+        config: The sizes.
+    """
+
+    def __init__(self, llm: "PeftModel", tokenizer: PlannerTokenizer, config: VitronConfig) -> None:
+        super().__init__()
+        words = llm.get_input_embeddings()
+        if config.media.width != words.weight.shape[1]:
+            raise WeightsError(f"the LLM is {words.weight.shape[1]} wide and the media tokens {config.media.width}")
+        self.llm = llm
+        self.tokenizer = tokenizer
+        self.config = config
+        self.media = MediaEncoder(config.media, scale=float(words.weight.detach().float().square().mean().sqrt()))
+
+    @classmethod
+    def on(
+        cls, llm: "PreTrainedModel", tokenizer: PlannerTokenizer, config: VitronConfig, **lora: Any
+    ) -> "VitronModel":
+        """A new model on a frozen base; ``lora`` as for :func:`vitron_agent.model.adapter.add_adapter`."""
+        return cls(add_adapter(llm, tokenizer, **lora), tokenizer, config)
+
+    def embed(self, input_ids: Tensor, rows: Tensor) -> Tensor:
+        """Embeddings [b, t, d] of ids [b, t], where -1 - r stands for row r of the media tokens [n, d]."""
+        is_media = input_ids < 0
+        embedded: Tensor = self.llm.get_input_embeddings()(input_ids.clamp(min=0))
+        places = is_media.unsqueeze(-1).expand_as(embedded)
+        return embedded.masked_scatter(places, rows[-1 - input_ids[is_media]].to(embedded.dtype))
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        media: Sequence[Prepared] = (),
+        labels: Tensor | None = None,
+        **options: Any,
+    ) -> "CausalLMOutputWithPast":
+        """As a causal LM of transformers, whose input may hold media tokens.
+
+        Args:
+            input_ids: [b, t], padded on the right; media tokens are numbered through the whole batch.
+            attention_mask: [b, t].
+            media: What the batch shows, in the order of its tokens.
+            labels: [b, t], -100 where there is no loss.
+            options: Of the LLM, such as ``output_hidden_states`` or ``logits_to_keep``.
+        """
+        embedded = self.embed(input_ids, self.media(media))
+        output: CausalLMOutputWithPast = self.llm(
+            inputs_embeds=embedded, attention_mask=attention_mask, labels=labels, **options
+        )
+        return output
+
+    @torch.inference_mode()
+    def generate(self, prompt: Sequence[int], media: Sequence[Prepared] = (), **options: Any) -> list[int]:
+        """Writes on after a prompt.
+
+        Args:
+            prompt: Ids with media tokens.
+            media: What it shows.
+            options: Of transformers' ``generate``: ``do_sample``, ``temperature``, ``num_beams``, ``streamer`` ...
+
+        Returns:
+            The new tokens, without the closing one.
+        """
+        device = self.llm.get_input_embeddings().weight.device
+        ids = torch.tensor([prompt], device=device)
+        embedded = self.embed(ids, self.media(media))
+        options = {"max_new_tokens": 200, "eos_token_id": self.tokenizer.im_end, "pad_token_id": 0, **options}
+        written = self.llm.generate(  # type: ignore[no-untyped-call]
+            inputs_embeds=embedded, attention_mask=torch.ones_like(ids), **options
+        )
+        tokens: list[int] = written[0].tolist()
+        return tokens[: tokens.index(self.tokenizer.im_end)] if self.tokenizer.im_end in tokens else tokens
+
+    def generate_model_card(self, *args: Any, **options: Any) -> Any:
+        """The model card, with what this model was made on."""
+        names = {"base": self.config.base, "backbone": self.config.media.backbone}
+        return super().generate_model_card(*args, **names, **options)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        save_adapter(self.llm, save_directory, base=self.config.base)
+        save_media(self.media, self.config, save_directory)
+
+    @classmethod
+    def _from_pretrained(
+        cls, *, model_id: str, base: Path | None = None, dropout: float = 0.0, **hub: Any
+    ) -> "VitronModel":
+        """What is special about ``from_pretrained``.
+
+        Args:
+            model_id: Folder or repository.
+            base: Folder of the frozen base; None = what the configuration names.
+            dropout: Of the LoRA, to train on.
+            hub: What finds the repository, such as ``revision`` and ``token``.
+
+        Raises:
+            WeightsError: The folder is incomplete, or belongs to another base.
+        """
+        hub.pop("config", None)  # as the mixin read it; ours is checked
+        folder = Path(model_id)
+        if not folder.is_dir():
+            folder = Path(snapshot_download(model_id, allow_patterns=["*.json", "*.safetensors"], **hub))
+        read = read_config(folder)
+        llm, tokenizer = load_base(base or read.base)
+        model = cls(continue_adapter(llm, tokenizer, folder, dropout=dropout), tokenizer, read)
+        load_media(model.media, folder)
+        return model
