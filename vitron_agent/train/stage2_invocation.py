@@ -15,56 +15,43 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vitron_agent.errors import ConfigError
 from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
 from vitron_agent.model.base import BASE, load_base
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
+from vitron_agent.train.fit import Schedule, add_options, chosen, fit
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(Schedule):
     """One run.
 
     Attributes:
         rank: Of the LoRA matrices.
         alpha: LoRA scale = alpha / rank.
         dropout: On the LoRA input.
-        learning_rate: Peak; cosine decay after a linear warm-up.
-        warmup: Fraction of all steps.
-        epochs: Passes over the data.
-        batch: Examples a step.
         max_tokens: Longer examples are left out, and counted.
         answer_weight: Of the loss on answers in words, but for their first token, which tells them from plans. Below 1,
             the wording of small talk, half of all loss, does not drown the plans.
-        bf16: Mixed precision; faster on a GPU, and on a CPU that has AVX512-BF16.
-        seed: Of order, dropout and initial weights.
-        save_steps: Checkpoint interval.
-        stop_after: Ends the run after so many steps, in the middle of its learning-rate schedule; 0 = at its end.
     """
 
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.05
-    learning_rate: float = 1e-3
-    warmup: float = 0.03
     epochs: float = 2
     batch: int = 192
     max_tokens: int = 512
     answer_weight: float = 1.0
-    bf16: bool = False
-    seed: int = 1
-    save_steps: int = 500
-    stop_after: int = 0
 
 
 def debug() -> Config:
@@ -186,69 +173,23 @@ def train(
         base: Name of the base for the adapter's configuration.
         adapter: Folder of an adapter to begin with, whose rank and scale hold; None = a new one.
     """
-    import torch
-    from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
-    from transformers.trainer_utils import get_last_checkpoint
-
-    class PlanTrainer(Trainer):
-        def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            loss = plan_loss(
-                model,
-                inputs,
-                num_items_in_batch,
-                module_token=tokenizer.ids["<Module>"],
-                answer_weight=config.answer_weight,
-            )
-            if not bool(loss.isfinite()):
-                raise ConfigError(f"the loss is {loss.item()} at step {self.state.global_step}; lower --learning-rate")
-            return (loss, {}) if return_outputs else loss
-
-    class Stop(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            control.should_training_stop |= state.global_step == config.stop_after
+    from transformers import set_seed
 
     set_seed(config.seed)
     if adapter:
         adapted = continue_adapter(model, tokenizer, adapter, dropout=config.dropout)
     else:
         adapted = add_adapter(model, tokenizer, rank=config.rank, alpha=config.alpha, dropout=config.dropout)
-    steps = -(-len(examples) // config.batch) * config.epochs
-    arguments = TrainingArguments(
-        output_dir=str(out / "checkpoints"),
-        per_device_train_batch_size=config.batch,
-        num_train_epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=int(steps * config.warmup),
-        weight_decay=0.0,
-        bf16=config.bf16,
-        use_cpu=not torch.cuda.is_available(),
-        seed=config.seed,
-        data_seed=config.seed,
-        train_sampling_strategy="group_by_length",
-        logging_steps=20,
-        save_steps=config.save_steps,
-        save_total_limit=1,
-        logging_nan_inf_filter=False,
-        report_to=["tensorboard"],
-        dataloader_pin_memory=torch.cuda.is_available(),
-        remove_unused_columns=False,
-    )
-    trainer = PlanTrainer(
-        model=adapted, args=arguments, train_dataset=examples, data_collator=collate, callbacks=[Stop()]
-    )
-    last = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None  # type: ignore[no-untyped-call]
-    result = trainer.train(resume_from_checkpoint=last)
+    loss = partial(plan_loss, module_token=tokenizer.ids["<Module>"], answer_weight=config.answer_weight)
+    mean = fit(adapted, examples, collate, loss, config, out)
     save_adapter(adapted, out / "adapter", base=base)
-    return float(result.training_loss)
+    return mean
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=SIZES, default="debug")
+    add_options(parser, SIZES)
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="JSONL files; none: a few composed records")
     parser.add_argument(
         "--exclude", type=Path, nargs="*", default=[], help="evaluation files whose requests stay unseen"
@@ -257,27 +198,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--adapter", type=Path, help="folder of an adapter to begin with (default: a new one)")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--evaluate", type=Path, nargs="*", default=[], help="evaluation files to score afterwards")
-    for name in (
-        "rank",
-        "alpha",
-        "dropout",
-        "learning_rate",
-        "epochs",
-        "batch",
-        "answer_weight",
-        "seed",
-        "save_steps",
-        "stop_after",
-    ):
-        kind = float if name in ("dropout", "learning_rate", "epochs", "answer_weight") else int
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="overrides the size's value")
     options = parser.parse_args(arguments)
     if options.adapter and (options.rank or options.alpha):
         parser.error("--adapter brings its own rank and scale; leave out --rank and --alpha")
-    config = SIZES[options.size]()
-    given = {field.name: getattr(options, field.name, None) for field in fields(Config)}
-    config = Config(**{**{field.name: getattr(config, field.name) for field in fields(Config)},
-                       **{name: value for name, value in given.items() if value is not None}})  # fmt: skip
+    config = chosen(options, SIZES)
     records = _records(options.data, config.seed, options.exclude)
     model, tokenizer = load_base(options.base or BASE)
     examples, skipped = tokenise(records, tokenizer, config.max_tokens)
