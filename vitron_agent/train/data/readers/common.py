@@ -1,0 +1,377 @@
+"""What the readers share: records and what is wrong with them, files, media, boxes, masks, the words of requests."""
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from math import isfinite
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ValidationError
+
+from vitron_agent.errors import MediaFormatError, UsageError
+from vitron_agent.messages import Box
+from vitron_agent.train.data.samples import Bad, Medium, Pixels, Sample, Task, Thing
+
+NUM_FRAMES = 32
+"""Frames that are taken of a clip, at equal distances, unless the caller wants another number."""
+
+DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow makes of a damaged picture."""
+
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_LONGEST_NAME = 255
+_HANDLE = re.compile(r"\b(image|video|region)-([0-9]+)\b")
+_PLACEHOLDER = re.compile(r"<(?:image|video|objs|region)>|<\|sig\|>")
+_TAG = re.compile(r"</?(?:Module|Instruction|Region|Input|Output)>")
+
+Record = TypeVar("Record")
+Model = TypeVar("Model", bound=BaseModel)
+Found: TypeAlias = Iterator[Sample | Bad]
+"""What every reader gives."""
+
+
+class Unusable(ValueError):
+    """Why a record cannot be used: ``reason: details``; reports count by the reason, so it holds no names."""
+
+
+def each(
+    where: str, records: Iterable[tuple[str, Record]], build: Callable[[str, Record], Iterable[Sample | Bad]]
+) -> Found:
+    """The samples of every record; what cannot be used becomes a :class:`Bad`.
+
+    Args:
+        where: What the records stand in, for reports.
+        records: Each with its name, which is unique in there.
+        build: Gives the samples of one by name and record; may raise Unusable or pydantic's ValidationError.
+    """
+    for name, record in records:
+        try:
+            for sample in build(name, record):
+                fault = _fault(sample) if isinstance(sample, Sample) else None
+                yield Bad(f"{where} {name}", fault) if fault else sample
+        except ValidationError as error:
+            first = error.errors()[0]
+            yield Bad(f"{where} {name}", f"{first['msg']}: {'.'.join(map(str, first['loc'])) or 'the record'}")
+        except Unusable as error:
+            yield Bad(f"{where} {name}", str(error))
+
+
+def _fault(sample: Sample) -> str | None:
+    """What is wrong with the texts; they come from strangers, and a placeholder or tag in them would be obeyed."""
+    texts = [text for turn in sample.turns for text in (turn.user, turn.reply)]
+    if left := next(filter(None, map(_PLACEHOLDER.search, texts)), None):
+        return f"placeholder that stands for nothing: {left[0]}"
+    if any("\N{REPLACEMENT CHARACTER}" in text for text in texts):
+        return "text that is not UTF-8"
+    plans = sample.task is Task.INVOCATION
+    if tag := next(filter(None, map(_TAG.search, texts[::2] if plans else texts)), None):
+        return f"text with a tag of plans: {tag[0]}"
+    if plans:
+        return None  # these also name what they make
+    num = {kind: sum(medium.kind == kind for medium in sample.media) for kind in ("image", "video")}
+    num["region"] = len(sample.regions)
+    for match in chain.from_iterable(map(_HANDLE.finditer, texts)):
+        if not 1 <= int(match[2]) <= num[match[1]]:
+            return f"text names a medium or region that isn't there: {match[0]}"
+    return None
+
+
+def parse(model: type[Model], raw: object) -> Model:
+    """A record as its model: a line of JSON, or what an array of JSON held; raises ValidationError."""
+    return model.model_validate_json(raw) if isinstance(raw, str) else model.model_validate(raw)
+
+
+def load_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        UsageError: It cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read as JSON: {error}") from error
+
+
+def rows(path: Path) -> Iterator[tuple[str, object]]:
+    """The records of a JSON array by position, or of a ``.jsonl`` file by number of line (those come unparsed).
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if path.suffix == ".jsonl":
+        with need(path, "a file of JSON lines").open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield str(number), line
+        return
+    loaded = load_json(path)
+    if not isinstance(loaded, list):
+        raise UsageError(f"{path} should hold a JSON array of records")
+    yield from numbered(loaded)
+
+
+def numbered(records: Iterable[Record]) -> Iterator[tuple[str, Record]]:
+    """Records by their position, from 0."""
+    return ((str(number), record) for number, record in enumerate(records))
+
+
+def need(path: Path, what: str) -> Path:
+    """The path; raises UsageError, which says what the set keeps there, unless it exists."""
+    if not path.exists():
+        raise UsageError(f"{path} is missing: the set keeps {what} there")
+    return path
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A file by the name that an annotation gives it; raises Unusable where that leads out of the folder."""
+    parts = PurePosixPath(name)
+    too_long = any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts.parts)
+    if not name or parts.is_absolute() or ".." in parts.parts or too_long:
+        raise Unusable(f"name of no file in the folder: {name!r}")
+    return folder / parts
+
+
+def read_text(path: Path) -> str:
+    """A small text file of a record; raises Unusable where there is none."""
+    if not path.is_file():
+        raise Unusable(f"missing file: {path}")
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+# Media
+
+
+class Clip(NamedTuple):
+    """A clip and what its annotation is to be read with.
+
+    Attributes:
+        medium: Its pixels are those of ``frames`` alone.
+        frames: Their numbers in the source, ascending; an annotation of source frame ``frames[i]`` is one of frame i.
+        size: Width and height, pixels.
+    """
+
+    medium: Medium
+    frames: tuple[int, ...]
+    size: tuple[int, int]
+
+
+def picture(path: Path) -> Medium:
+    """A picture by its path; raises Unusable where there is none."""
+    if not path.is_file():
+        raise Unusable(f"missing file: {path}")
+    return Medium("image", str(path), partial(read_picture, path))
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the header; raises Unusable if it is no picture."""
+    try:
+        with Image.open(path) as opened:
+            return opened.size
+    except DAMAGED as error:
+        raise Unusable(f"unreadable picture: {path}") from error
+
+
+def read_picture(path: Path) -> Pixels:
+    """(H, W, 3) RGB, not turned by EXIF: annotators saw the file as it lies.
+
+    Raises:
+        MediaFormatError: It is damaged.
+    """
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert("RGB"))
+    except DAMAGED as error:
+        raise MediaFormatError(f"{path} is no picture, or a damaged one: {error}") from error
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """The numbered pictures of a folder of frames, in order; raises Unusable where there are none."""
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _PICTURES)
+    if not found:
+        raise Unusable(f"no frames: {folder}")
+    return found
+
+
+def folder_clip(folder: Path, fps: float, num_frames: int) -> Clip:
+    """A clip that lies as numbered pictures; raises Unusable where there are none.
+
+    Args:
+        folder: Of the pictures.
+        fps: Frames a second that the set gives its pictures.
+        num_frames: To take, at equal distances; all of them if there are fewer.
+    """
+    files = frame_files(folder)
+    frames = _spread(0, len(files) - 1, num_frames)
+    load = partial(_read_pictures, tuple(files[frame] for frame in frames))
+    return Clip(_clip_medium(folder, frames, fps, load), frames, picture_size(files[0]))
+
+
+def file_clip(path: Path, num_frames: int, span: tuple[int, int] | None = None) -> Clip:
+    """A clip in one file of any format that PyAV reads.
+
+    Args:
+        path: Of the file.
+        num_frames: To take, at equal distances; all of them if there are fewer.
+        span: First and last frame (0-based, inclusive) to take them from; its end may lie behind the clip's.
+
+    Raises:
+        Unusable: The file is missing, cannot be decoded or ends before the span.
+    """
+    if not path.is_file():
+        raise Unusable(f"missing file: {path}")
+    num, fps, size = _clip_header(path)
+    first, last = span or (0, num - 1)
+    if not 0 <= first <= last or first >= num:
+        raise Unusable(f"span outside the clip: frames {first} to {last} of {num}")
+    frames = _spread(first, min(last, num - 1), num_frames)
+    return Clip(_clip_medium(path, frames, fps, partial(_read_clip, path, frames)), frames, size)
+
+
+def _spread(first: int, last: int, most: int) -> tuple[int, ...]:
+    """Up to ``most`` frames from first to last, both included, at equal distances."""
+    steps = min(most, last - first + 1)
+    return tuple(np.linspace(first, last, steps).round().astype(int).tolist())
+
+
+def _clip_medium(path: Path, frames: Sequence[int], fps: float, load: Callable[[], Pixels]) -> Medium:
+    span = frames[-1] - frames[0]
+    rate = fps * (len(frames) - 1) / span if span else fps
+    return Medium("video", f"{path}[{frames[0]}:{frames[-1]}/{len(frames)}]", load, rate)
+
+
+def _clip_header(path: Path) -> tuple[int, float, tuple[int, int]]:
+    """Number of frames, frames a second, and (width, height) of an upright frame."""
+    import av
+
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            stream = container.streams.video[0]
+            num = stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
+            container.seek(0)
+            height, width = _upright(next(container.decode(stream))).shape[:2]
+            return num, float(stream.average_rate or 25), (width, height)
+    except (av.FFmpegError, IndexError, StopIteration) as error:
+        raise Unusable(f"unreadable clip: {path}") from error
+
+
+def _read_clip(path: Path, frames: tuple[int, ...]) -> Pixels:
+    import av
+
+    wanted, taken = set(frames), []
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            for number, frame in enumerate(container.decode(video=0)):
+                if number in wanted:
+                    taken.append(_upright(frame))
+                if number == frames[-1]:
+                    return np.stack(taken)
+    except av.FFmpegError as error:
+        raise MediaFormatError(f"{path} is damaged: {error}") from error
+    raise MediaFormatError(f"{path} ends before frame {frames[-1]}")
+
+
+def _upright(frame: Any) -> NDArray[np.uint8]:
+    return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+
+
+def _read_pictures(paths: tuple[Path, ...]) -> Pixels:
+    frames = [read_picture(path) for path in paths]
+    if len({frame.shape for frame in frames}) > 1:
+        raise MediaFormatError(f"the frames beside {paths[0]} are not all of one size")
+    return np.stack(frames)
+
+
+# Boxes and masks
+
+
+def to_box(corners: Sequence[float], size: tuple[int, int]) -> Box:
+    """Pixel corners (x_left, y_top, x_right, y_bottom) as shares of (width, height), cut at the picture's edge.
+
+    Raises:
+        Unusable: Nothing of it lies in the picture.
+    """
+    width, height = size
+    if len(corners) == 4 and all(map(isfinite, corners)) and min(size) > 0:
+        x_left, x_right = (min(max(x / width, 0.0), 1.0) for x in corners[::2])
+        y_top, y_bottom = (min(max(y / height, 0.0), 1.0) for y in corners[1::2])
+        if x_left < x_right and y_top < y_bottom:
+            return x_left, y_top, x_right, y_bottom
+    raise Unusable(f"empty box, or one outside the picture: {list(corners)} in {width} x {height}")
+
+
+def corners(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
+    """The corners of a box that is given by its top left one and its size."""
+    return x, y, x + width, y + height
+
+
+def bounds(mask: NDArray[np.bool_]) -> Box:
+    """The smallest box around a mask (H, W); raises Unusable if it is empty."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(ys):
+        raise Unusable("empty mask")
+    height, width = mask.shape
+    return float(xs[0] / width), float(ys[0] / height), float((xs[-1] + 1) / width), float((ys[-1] + 1) / height)
+
+
+def track(
+    clip: Clip, boxes: Mapping[int, Box], phrase: str, masks: Mapping[int, NDArray[np.bool_]] | None = None
+) -> Thing:
+    """A thing of a clip from what is known of source frames.
+
+    Raises:
+        Unusable: None of the frames that were taken shows it.
+    """
+    shown = {position: boxes[frame] for position, frame in enumerate(clip.frames) if frame in boxes}
+    if not shown:
+        raise Unusable("shown in none of the frames that were taken: take more of them")
+    drawn = {position: masks[frame] for position, frame in enumerate(clip.frames) if frame in masks} if masks else {}
+    return Thing(phrase, shown, drawn)
+
+
+# Words
+
+_REQUESTS: dict[tuple[Task, Literal["image", "video"]], tuple[str, ...]] = {
+    (Task.CAPTION, "image"): (
+        "What is in this picture?", "Describe the picture.", "Say in a sentence what the photo shows.",
+        "Give the picture a caption.", "What do you see?",
+    ),
+    (Task.CAPTION, "video"): (
+        "What happens in this video?", "Describe the clip.", "Say in a sentence what the video shows.",
+        "Give the video a caption.", "What do you see in the clip?",
+    ),
+    (Task.REGION_CAPTION, "image"): (
+        "What is in region-1?", "Describe region-1.", "What did I mark?", "Say in a few words what region-1 shows.",
+    ),
+    (Task.GROUNDED_CAPTION, "image"): (
+        "Describe the picture and say where each thing is.", "What is in the picture, and where?",
+        "Give a caption with the place of everything that it names.",
+    ),
+    (Task.REFERRING, "image"): (
+        "Find this: {phrase}", "Where is this: {phrase}", "Show me where this is: {phrase}", "Locate: {phrase}",
+    ),
+    (Task.REFERRING, "video"): (
+        "Follow this through the video: {phrase}", "Where and when is this: {phrase}", "Track: {phrase}",
+        "Find this in the clip: {phrase}",
+    ),
+}  # fmt: skip
+
+
+def ask(task: Task, kind: Literal["image", "video"], id: str, phrase: str = "") -> str:
+    """A request in the user's words; which of the wordings depends on the sample's id alone."""
+    wordings = _REQUESTS[task, kind]
+    return wordings[zlib.crc32(id.encode()) % len(wordings)].format(phrase=phrase)
+
+
+def plain(words: str) -> str:
+    """Words without line breaks and double spaces; raises Unusable if none are left."""
+    if not (text := " ".join(words.split())):
+        raise Unusable("empty text")
+    return text
