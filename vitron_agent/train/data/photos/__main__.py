@@ -20,6 +20,8 @@ from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts, from_photos, from_segments, from_voc
 from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
+from vitron_agent.train.data.photos.making import TASKS, Pasted
+from vitron_agent.train.data.photos.sheet import draw_sheet
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.photos.teacher import EmbeddedCutter
 from vitron_agent.train.data.segments import read_segments
@@ -36,12 +38,17 @@ def main() -> None:
     parser.add_argument("--segments", type=Path, help="photos with human segmentations (BSDS500)")
     parser.add_argument("--sheet", type=Path, help="draw samples into this picture, and cut nothing")
     parser.add_argument("--part", type=Part, choices=list(Part), default=Part.TRAIN)
-    parser.add_argument("--count", type=int, default=24, help="scenes on the sheet")
+    parser.add_argument("--count", type=int, default=48, help="samples on the sheet")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     log = Console()
     cutouts = Cutouts(arguments.cutouts)
-    photos = read_photos(arguments.folder, Kinds(arguments.wordnet), lambda bad: log.print(f"{bad.where}: {bad.why}"))
+    kinds = Kinds(arguments.wordnet)
+    photos = read_photos(arguments.folder, kinds, lambda bad: log.print(f"{bad.where}: {bad.why}"))
+    if arguments.sheet:
+        pasted = Pasted(photos, kinds, cutouts, arguments.part, arguments.seed)
+        draw_sheet(pasted.samples(TASKS, arguments.count)).save(arguments.sheet)
+        return
     cutter = EmbeddedCutter(DenseEncoder(Settings.load().cache, remember=1))
     _show(from_photos(photos, cutter, cutouts), "photos", len(photos), log)
     if arguments.voc:

@@ -38,8 +38,6 @@ _FILLED = 0.35
 _MIN_SIDE = 40
 """Smaller things have too few pixels to be seen, in pixels of the photo."""
 _GREY = 127
-_NO_THINGS = frozenset({"n09287968", "n04341686", "n03309808", "n04191595", "n08578706", "n06263609", "n09433442"})
-"""Landscapes, buildings, fabrics, shores: nothing that can be cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def from_photos(photos: Iterable[Photo], cutter: Cutter, cutouts: Cutouts) -> It
         image, kind = read_pixels(photo.path), photo.kind
         mask: NDArray[np.bool_] | None = None
         flaw: str | None = "no thing"
-        if kind.words and not kind.above & _NO_THINGS:
+        if kind.words and not kind.is_scenery:
             mask, flaw = _cut(image, kind.wordnet_id, cutter)
         yield cutouts.add(Cutout(photo.name, str(photo.path), kind.wordnet_id, photo.part, flaw=flaw), image, mask)
 

@@ -37,6 +37,8 @@ _HEAD_END = r"(?= (?:with|that|which|having|of|for|in|on|from|to|at|used|worn|wh
 _DANGLING = re.compile(r"(?: (?:and|or|of|with|in|on|at|to|for|from|the|a|an|by|as|that|which|having))+$")
 _LETTERS = 4
 """Words that begin with the same letters, so many or all but one of the shorter one's, are taken for one word."""
+_ENDING = 3
+"""Letters of endings such as -ing, -es: a dishwasher is for washing dishes."""
 
 
 def read_glosses(folder: Path) -> Mapping[str, str]:
@@ -70,10 +72,12 @@ def says_one_of(text: str, words: Collection[str]) -> bool:
     return any(_akin(part, said) for said in re.findall(r"[a-z]+", text.lower()) for part in parts)
 
 
-def _akin(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
+def _akin(part: str, said: str) -> bool:
+    shorter, longer = sorted((part, said), key=len)
+    if len(shorter) < _LETTERS:
+        return part in singulars(said)
     same_start = longer.startswith(shorter[: max(_LETTERS, len(shorter) - 1)])
-    return shorter in longer or same_start if len(shorter) >= _LETTERS else one in singulars(other)
+    return shorter in longer or same_start or said[: max(_LETTERS, len(said) - _ENDING)] in part
 
 
 def _whole(text: str) -> Iterator[str]:

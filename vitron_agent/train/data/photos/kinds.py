@@ -16,6 +16,8 @@ from vitron_agent.train.data.wordnet import WordNet
 WORDNET = Path("/usr/share/wordnet")
 """Where Debian's package ``wordnet-base`` puts WordNet 3.0."""
 ANIMAL = "n00015388"
+SCENERY = frozenset({"n09287968", "n04341686", "n04191595", "n08578706", "n09433442"})
+"""Landscapes, buildings, shops, shores: nothing that can be cut out, but good to paste things on."""
 
 
 class Sort(StrEnum):
@@ -72,9 +74,14 @@ class Kind:
         """All of them."""
         return (*self.names, *self.families, *self.descriptions)
 
+    @property
+    def is_scenery(self) -> bool:
+        """Whether photos of it show a place rather than a thing."""
+        return bool(self.above & SCENERY)
+
     def fits(self, word: Word) -> bool:
-        """Whether things of this kind can be called so."""
-        return word.means in self.above
+        """Whether things of this kind can be called so; also by a word that means something else too (crane)."""
+        return word.means in self.above or any(own.text == word.text for own in self.words)
 
 
 class Kinds:

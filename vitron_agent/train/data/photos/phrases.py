@@ -68,8 +68,9 @@ class Phrases:
         return [number for number, kind in enumerate(self.kinds) if kind.fits(word)]
 
     def nouns(self, thing: int) -> list[Word]:
-        """The words that can be said of a thing, descriptions left out."""
-        return [one for one in self.words if one.sort is not Sort.DESCRIPTION and self.kinds[thing].fits(one)]
+        """What a thing can be called, its usual name first; descriptions are left out."""
+        words = (word for word in self.kinds[thing].words if word.sort is not Sort.DESCRIPTION)
+        return [word for word in words if word in self.words]
 
     def alone(self, thing: int) -> list[Word]:
         """Those that fit no other thing."""
@@ -166,7 +167,7 @@ class Phrases:
         for thing in things:
             color, share = max(self.seen[thing].colors.items(), key=lambda item: item[1])
             others = (self.seen[one].colors[color] for one in things if one != thing)
-            if share > _COLORED and all(other < _UNCOLORED for other in others):
+            if share > _COLORED and color not in word.text and all(other < _UNCOLORED for other in others):
                 yield Phrase(f"the {color} {word.text}", (thing,), Way.COLOR)
 
     def _relations(self, word: Word, things: list[int]) -> Iterator[Phrase]:
