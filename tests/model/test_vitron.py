@@ -110,7 +110,7 @@ def test_what_is_saved_is_small_and_comes_back(saved: tuple[Path, Path]):
         "adapter_config.json", "adapter_model.safetensors", "tokens.json",
     }  # fmt: skip
     again = VitronModel.from_pretrained(folder)
-    assert again.config == model(str(base)).config
+    assert again.vitron_config == model(str(base)).vitron_config
     state, stored = again.media.state_dict(), load_file(folder / "vitron.safetensors")
     assert all(torch.equal(state[name].half(), tensor) for name, tensor in stored.items())
     ids, media = conversation()

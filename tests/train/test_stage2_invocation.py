@@ -13,7 +13,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED
 from vitron_agent.train.data.invocations import compose
-from vitron_agent.train.stage2_invocation import Config, collate, debug, plan_loss, tokenise, train
+from vitron_agent.train.losses import plan_loss
+from vitron_agent.train.stage2_invocation import Config, collate, debug, tokenise, train
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class VitronModel(
             raise WeightsError(f"the LLM is {words.weight.shape[1]} wide and the media tokens {config.media.width}")
         self.llm = llm
         self.tokenizer = tokenizer
-        self.config = config
+        self.vitron_config = config  # "config" is taken: Trainer writes to it
         self.media = MediaEncoder(config.media, scale=float(words.weight.detach().float().square().mean().sqrt()))
 
     @classmethod
@@ -131,12 +131,12 @@ class VitronModel(
 
     def generate_model_card(self, *args: Any, **options: Any) -> Any:
         """The model card, with what this model was made on."""
-        names = {"base": self.config.base, "backbone": self.config.media.backbone}
+        names = {"base": self.vitron_config.base, "backbone": self.vitron_config.media.backbone}
         return super().generate_model_card(*args, **names, **options)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        save_adapter(self.llm, save_directory, base=self.config.base)
-        save_media(self.media, self.config, save_directory)
+        save_adapter(self.llm, save_directory, base=self.vitron_config.base)
+        save_media(self.media, self.vitron_config, save_directory)
 
     @classmethod
     def _from_pretrained(

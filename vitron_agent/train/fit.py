@@ -1,10 +1,10 @@
 """One run of any stage, by transformers' Trainer: seeded, resumable bit for bit, logged to TensorBoard."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from vitron_agent.errors import ConfigError
 
@@ -74,6 +74,7 @@ def fit(
     import torch
     from safetensors.torch import load_file, save_file
     from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
     from transformers.trainer_utils import get_last_checkpoint
 
     folder = out / "checkpoints"
@@ -87,6 +88,9 @@ def fit(
                 raise ConfigError(f"the loss is {value.item()} at step {self.state.global_step}; lower --learning-rate")
             return (value, {}) if return_outputs else value
 
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:  # noqa: ARG002
+            return Grouped([len(example["input_ids"]) for example in examples], schedule.batch * schedule.accumulate)
+
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
             place = Path(output_dir or str(folder))
             place.mkdir(parents=True, exist_ok=True)
@@ -97,6 +101,21 @@ def fit(
             if read.keys() != trained(model).keys():
                 raise ConfigError(f"{out} holds a run of another model or stage; name another --out")
             model.load_state_dict(read, strict=False)
+
+    class Grouped(LengthGroupedSampler):
+        """Examples of like length side by side; an epoch's number tells their order, so a run can go on in it."""
+
+        def __init__(self, lengths: list[int], batch: int) -> None:
+            super().__init__(batch, lengths=lengths)
+            self._epoch = 0
+
+        def set_epoch(self, epoch: int) -> None:
+            self._epoch = epoch
+
+        def __iter__(self) -> Iterator[int]:
+            generator = torch.Generator().manual_seed(schedule.seed * 1000 + self._epoch)
+            order = get_length_grouped_indices(self.lengths, self.batch_size, generator=generator)  # type: ignore[no-untyped-call]
+            return iter(order)
 
     class Stop(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
@@ -117,7 +136,6 @@ def fit(
         use_cpu=not torch.cuda.is_available(),
         seed=schedule.seed,
         data_seed=schedule.seed,
-        train_sampling_strategy="group_by_length",
         logging_steps=20,
         save_steps=schedule.save_steps,
         save_total_limit=1,
@@ -142,11 +160,18 @@ def trained(model: "nn.Module") -> "dict[str, torch.Tensor]":
 
 
 def add_options(parser: argparse.ArgumentParser, sizes: dict[str, Callable[[], ScheduleT]]) -> None:
-    """Adds ``--size``, and an option for every number of its configuration."""
-    parser.add_argument("--size", choices=sizes, default="debug")
+    """Adds ``--size``, and an option for every number and word of its configuration."""
+    parser.add_argument("--size", choices=sizes, default="debug", help="which configuration (default: %(default)s)")
     for field in fields(next(iter(sizes.values()))()):
-        if field.type in (int, float):
-            parser.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, help="overrides the size's value")
+        if field.type is bool:
+            continue
+        words = get_args(field.type)
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=str if words else field.type,
+            choices=words or None,
+            help=", ".join(f"{name}: {getattr(make(), field.name)}" for name, make in sizes.items()),
+        )
 
 
 def chosen(options: argparse.Namespace, sizes: dict[str, Callable[[], ScheduleT]]) -> ScheduleT:

@@ -26,6 +26,7 @@ from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
 from vitron_agent.train.fit import Schedule, add_options, chosen, fit
+from vitron_agent.train.losses import plan_loss
 
 if TYPE_CHECKING:
     import torch
@@ -113,44 +114,6 @@ def collate(batch: Sequence[dict[str, list[int]]]) -> "dict[str, torch.Tensor]":
         "labels": padded("labels", IGNORED),
         "attention_mask": torch.tensor(mask),
     }
-
-
-def plan_loss(
-    model: Any,
-    inputs: "dict[str, torch.Tensor]",
-    num_labels: "torch.Tensor | int | None",
-    *,
-    module_token: int = IGNORED,
-    answer_weight: float = 1.0,
-) -> "torch.Tensor":
-    """Cross-entropy of the labelled tokens; logits are made only from the first label on.
-
-    Full logits over the vocabulary would take most of the memory and a third of the time.
-
-    Args:
-        model: Any causal LM that knows ``logits_to_keep``.
-        inputs: As from :func:`collate`.
-        num_labels: Divides the sum, where a step has several batches; None = the number in this batch.
-        module_token: With which every plan, and no answer, begins.
-        answer_weight: As in :class:`Config`.
-    """
-    import torch
-
-    labels = inputs["labels"]
-    first = int((labels != IGNORED).any(dim=0).nonzero()[0])
-    keep = labels.shape[1] - first + 1  # the token before the first label predicts it
-    logits = model(
-        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=keep
-    ).logits[:, :-1]  # fmt: skip
-    wanted = labels[:, -(keep - 1) :]
-    losses = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="none"
-    ).view_as(wanted)
-    labelled = wanted != IGNORED
-    begins = labelled & (labelled.cumsum(dim=1) == 1)
-    plans = (begins & (wanted == module_token)).any(dim=1, keepdim=True)
-    total = torch.where(plans | begins, losses, answer_weight * losses).sum()
-    return total / (num_labels if num_labels is not None else labelled.sum())
 
 
 def train(

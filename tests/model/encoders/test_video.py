@@ -11,7 +11,7 @@ class Brightness:
 
     name, channels = "brightness", 1
 
-    def features(self, picture):
+    def frame_features(self, picture):
         return torch.full((1, 2, 3), float(picture.mean()))
 
 

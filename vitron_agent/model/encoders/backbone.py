@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _SOURCES = {source.name: source for source in (LITE0, LITE2)}
 EMBEDDED = LITE2.name
 PAPER = "openai/clip-vit-large-patch14-336"
-_SIZE = 416
-"""Longer side of what the embedded backbone sees: the smallest of the dense encoder's sizes, the whole scene."""
+_SIZE, _FRAME_SIZE = 416, 224
+"""Longer side of a picture and of a clip's frame for the embedded backbone. A picture's is the smallest of the dense
+encoder's sizes, the whole scene; there are many frames, and each takes 0.04 s instead of 0.15 s."""
 
 
 class VisionBackbone(Protocol):
@@ -43,6 +44,9 @@ class VisionBackbone(Protocol):
     def features(self, picture: ImageArray) -> Tensor:
         """Features [c, h, w] float32 of a picture (H, W, 3|4): row by row from the top left, all of it."""
 
+    def frame_features(self, frame: ImageArray) -> Tensor:
+        """The same for one of a clip's frames, on a coarser grid where that is cheaper."""
+
 
 class EfficientNetBackbone:
     """The embedded backbone: parts and things (``mid`` and ``head``) at stride 16, side by side."""
@@ -54,8 +58,15 @@ class EfficientNetBackbone:
 
     def features(self, picture: ImageArray) -> Tensor:
         """As the protocol says; h x w is at most 26 x 26."""
+        return self._features(picture, _SIZE)
+
+    def frame_features(self, frame: ImageArray) -> Tensor:
+        """As the protocol says; h x w is at most 14 x 14."""
+        return self._features(frame, _FRAME_SIZE)
+
+    def _features(self, picture: ImageArray, size: int) -> Tensor:
         height, width = picture.shape[:2]
-        resized = Image.fromarray(to_rgb8(picture)).resize(fit(width, height, _SIZE), Image.Resampling.BICUBIC)
+        resized = Image.fromarray(to_rgb8(picture)).resize(fit(width, height, size), Image.Resampling.BICUBIC)
         return torch.cat(self._levels(np.asarray(resized)))
 
     def _levels(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -130,6 +141,10 @@ class TransformersBackbone:
             hidden = hidden[-side * side :].T.reshape(-1, side, side)
         features: Tensor = hidden.float().cpu()
         return features
+
+    def frame_features(self, frame: ImageArray) -> Tensor:
+        """The same as of a picture: the model has one size."""
+        return self.features(frame)
 
 
 def load_backbone(name: str, cache: Path) -> VisionBackbone:

@@ -54,4 +54,4 @@ def encode_clip(backbone: VisionBackbone, clip: Sequence[ImageArray], wanted: in
         wanted: How many frames to look at.
     """
     frames = spread(len(clip), wanted)
-    return VideoFeatures(torch.stack([backbone.features(clip[frame]) for frame in frames]), frames, len(clip))
+    return VideoFeatures(torch.stack([backbone.frame_features(clip[frame]) for frame in frames]), frames, len(clip))

@@ -1,0 +1,113 @@
+"""Alignment on a tiny random llama: only what sees is trained, it learns what is seen, and a run can go on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from tests.train.data.test_examples import CONFIG, TwoFeatures
+from vitron_agent.errors import ConfigError
+from vitron_agent.model.saved import VitronConfig
+from vitron_agent.model.vitron import VitronModel
+from vitron_agent.train.data.examples import Eyes, answers, collate
+from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
+from vitron_agent.train.losses import plan_loss
+from vitron_agent.train.stage1_alignment import Config, debug, train
+
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
+MEDIA = CONFIG.model_copy(update={"width": 32})
+QUICK = replace(debug(), epochs=60, batch=4, learning_rate=3e-2, save_steps=25)
+
+
+@pytest.fixture
+def model() -> VitronModel:
+    torch.manual_seed(1)
+    return VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
+
+
+def captions() -> list[Sample]:
+    """Red and green pictures, and their names."""
+    made = []
+    for number in range(8):
+        color = (255, 20 * number, 0) if number % 2 else (20 * number, 255, 0)
+        pixels = np.full((16, 16, 3), color, np.uint8)
+        made.append(
+            Sample(
+                Task.CAPTION, str(number), "tests", (Medium("image", str(color), lambda pixels=pixels: pixels),),
+                (Turn("what", " red" if number % 2 else " cat"),),
+            )
+        )  # fmt: skip
+    return made
+
+
+def examples(samples: list[Sample]) -> list[dict]:
+    return list(answers(samples, Eyes(TwoFeatures(), MEDIA), tiny.tokenizer(), 400, pytest.fail))
+
+
+def loss(model: VitronModel, made: list[dict]) -> float:
+    with torch.no_grad():
+        return float(plan_loss(model.eval(), collate(made), None))
+
+
+def test_only_what_sees_is_trained_and_it_learns_to_see(model: VitronModel, tmp_path: Path):
+    before = {name: tensor.clone() for name, tensor in model.llm.state_dict().items()}
+    made = examples(captions())
+    untrained = loss(model, made)
+    train(QUICK, made, model, tmp_path)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.llm.state_dict().items())
+    swapped = [{**one, "media": other["media"]} for one, other in zip(made, made[1:] + made[:1], strict=True)]
+    assert loss(model, made) < untrained - 1
+    assert loss(model, swapped) > loss(model, made) + 1  # it is the picture that tells
+    again = VitronModel.from_pretrained(tmp_path / "model", base=base_folder(tmp_path))
+    assert abs(loss(again, made) - loss(model, made)) < 0.05
+
+
+def base_folder(root: Path) -> Path:
+    tiny.model().save_pretrained(root / "base")
+    tiny.tokenizer().base.save(str(root / "base" / "tokenizer.json"))
+    return root / "base"
+
+
+def run(config: Config, out: Path) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    made = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
+    train(config, examples(captions()), made, out)
+    return made.media.state_dict()
+
+
+def test_a_run_that_stopped_ends_bit_for_bit_like_one_that_did_not(tmp_path: Path):
+    config = replace(QUICK, epochs=4, save_steps=3)
+    whole = run(config, tmp_path / "whole")
+    run(replace(config, stop_after=3), tmp_path / "part")
+    resumed = run(config, tmp_path / "part")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_small_batches_add_up_to_large_ones(tmp_path: Path):
+    config = replace(QUICK, epochs=3, batch=8)
+    large = run(config, tmp_path / "large")
+    small = run(replace(config, batch=2, accumulate=4), tmp_path / "small")
+    assert all(torch.allclose(large[name], small[name], atol=1e-3) for name in large)
+
+
+def test_checkpoints_hold_only_what_is_trained_and_belong_to_their_stage(tmp_path: Path):
+    config = replace(QUICK, epochs=2, save_steps=2)
+    run(config, tmp_path)
+    [checkpoint] = (tmp_path / "checkpoints").glob("checkpoint-*")
+    assert (checkpoint / "trained.safetensors").stat().st_size < 100_000
+    other = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
+    other.media.regions.requires_grad_(requires_grad=False)
+    from vitron_agent.train.fit import fit
+
+    with pytest.raises(ConfigError, match="another model or stage"):
+        fit(other, examples(captions()), collate, plan_loss, config, tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_says_where(model: VitronModel, tmp_path: Path):
+    with torch.no_grad():
+        model.media.projector.scale.fill_(float("nan"))
+    with pytest.raises(ConfigError, match="at step 0; lower --learning-rate"):
+        train(QUICK, examples(captions()), model, tmp_path)

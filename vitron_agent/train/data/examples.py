@@ -1,0 +1,200 @@
+"""Samples as what the LLM reads and writes: the planner's own prompt, with media tokens behind the handles."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vitron_agent.messages import Handle, Plan
+from vitron_agent.model.encoders.backbone import VisionBackbone
+from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
+from vitron_agent.model.media import (
+    Drawn,
+    MediaConfig,
+    Places,
+    Prepared,
+    count_tokens,
+    prepare_clip,
+    prepare_image,
+    prepare_region,
+)
+from vitron_agent.model.tokens import PlannerTokenizer
+from vitron_agent.planners.base import Medium, PastTurn, PlanRequest
+from vitron_agent.planners.prompt import IGNORED, build_example
+from vitron_agent.tools.regions import rasterise
+from vitron_agent.train.data.samples import Bad, Sample
+from vitron_agent.wire import read_plan
+
+Example = dict[str, Any]
+"""``input_ids``, ``labels`` and ``media``, the prepared items whose tokens its negative ids are."""
+
+
+class Eyes:
+    """Looks at samples with a frozen backbone, and keeps what it saw.
+
+    Args:
+        backbone: Sees.
+        config: How media become tokens.
+        folder: Where prepared features are kept, 70 to 360 KB a sample; None = nowhere.
+    """
+
+    def __init__(self, backbone: VisionBackbone, config: MediaConfig, folder: Path | None = None) -> None:
+        self.config = config
+        self._backbone = backbone
+        self._folder = folder
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def look(self, sample: Sample) -> list[Prepared]:
+        """What the sample shows, in the order of its handles: its media, then its drawings."""
+        if self._folder is None:
+            return self._look(sample)
+        path = self._folder / f"{self._key(sample)}.safetensors"
+        if not path.is_file():
+            part = path.with_suffix(".part")
+            save_file(_as_tensors(self._look(sample)), part)
+            part.replace(path)
+        return _as_items(load_file(path))
+
+    def _look(self, sample: Sample) -> list[Prepared]:
+        pixels = [medium.load() for medium in sample.media]
+        maps = [
+            encode_clip(self._backbone, list(shown), self.config.num_frames)
+            if medium.kind == "video"
+            else self._backbone.features(shown)
+            for medium, shown in zip(sample.media, pixels, strict=True)
+        ]
+        seen: list[Prepared] = [
+            prepare_clip(each, self.config) if isinstance(each, VideoFeatures) else prepare_image(each, self.config)
+            for each in maps
+        ]
+        names = handles(sample)
+        for region in sample.regions:
+            position = names.index(region.source) if region.source else len(maps) - 1
+            features = maps[position]
+            if isinstance(features, VideoFeatures):
+                first, last = region.frames or (0, features.num_frames - 1)
+                features = features.at((first + last) // 2)
+            height, width = pixels[position].shape[-3:-1]
+            seen.append(prepare_region(features, rasterise(region, width, height)))
+        return seen
+
+    def _key(self, sample: Sample) -> str:
+        told = {
+            "config": self.config.model_dump(),
+            "media": [medium.name for medium in sample.media],
+            "regions": [region.model_dump(mode="json") for region in sample.regions],
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def handles(sample: Sample) -> list[Handle]:
+    """The handles of a sample's media: numbered by kind, as a conversation does."""
+    counts: dict[str, int] = {}
+    names = []
+    for medium in sample.media:
+        counts[medium.kind] = counts.get(medium.kind, 0) + 1
+        names.append(f"{medium.kind}-{counts[medium.kind]}")
+    return names
+
+
+def as_request(sample: Sample) -> PlanRequest:
+    """What a planner would be asked: the last turn, after the others, about media that came just now."""
+    names = handles(sample)
+    return PlanRequest(
+        text=sample.turns[-1].user,
+        media=tuple(Medium(handle=name, kind=each.kind) for name, each in zip(names, sample.media, strict=True)),
+        attached=tuple(names),
+        current=names[-1] if names else None,
+        regions=sample.regions,
+        history=tuple(PastTurn(text=turn.user, plan=read_plan(turn.reply)) for turn in sample.turns[:-1]),
+    )
+
+
+def build(sample: Sample, items: Sequence[Prepared], tokenizer: PlannerTokenizer, reply: Plan) -> Example:
+    """One example; its media tokens are numbered from -1 down, item by item."""
+    seen, start = {}, 0
+    names = [*handles(sample), *(f"region-{number}" for number in range(1, len(sample.regions) + 1))]
+    for name, item in zip(names, items, strict=True):
+        seen[name] = range(-1 - start, -1 - start - count_tokens(item), -1)
+        start += count_tokens(item)
+    input_ids, labels = build_example(as_request(sample), reply, tokenizer, seen)
+    return {"input_ids": input_ids, "labels": labels, "media": list(items)}
+
+
+def answers(
+    samples: Iterable[Sample],
+    eyes: Eyes,
+    tokenizer: PlannerTokenizer,
+    max_tokens: int,
+    report: Callable[[Bad], None],
+    written: Callable[[Sample], str] = lambda sample: sample.turns[-1].reply,
+) -> Iterator[Example]:
+    """Examples whose replies are words.
+
+    Args:
+        samples: Of any task that is answered in words.
+        eyes: See them.
+        tokenizer: With the added tokens.
+        max_tokens: Longer examples are left out.
+        report: Told of every sample that is left out, and why.
+        written: The reply that is to be learned.
+    """
+    for sample in samples:
+        where = f"{sample.source}/{sample.id}"
+        try:
+            items = eyes.look(sample)
+        except (OSError, ValueError) as error:  # a file that is missing or damaged ends no run of days
+            report(Bad(where, f"its media cannot be read: {error}"))
+            continue
+        example = build(sample, items, tokenizer, Plan(text=written(sample)))
+        if len(example["input_ids"]) > max_tokens:
+            report(Bad(where, f"longer than {max_tokens} tokens"))
+        else:
+            yield example
+
+
+def collate(batch: Sequence[Example]) -> dict[str, Any]:
+    """Pads on the right, as stage 2 does, and numbers media tokens through the whole batch."""
+    longest = max(len(example["input_ids"]) for example in batch)
+    ids, labels, mask, media = [], [], [], []
+    shown = 0
+    for example in batch:
+        padding = longest - len(example["input_ids"])
+        ids.append([token - shown if token < 0 else token for token in example["input_ids"]] + [0] * padding)
+        labels.append(example["labels"] + [IGNORED] * padding)
+        mask.append([1] * len(example["input_ids"]) + [0] * padding)
+        media += example["media"]
+        shown += sum(map(count_tokens, example["media"]))
+    return {
+        "input_ids": torch.tensor(ids),
+        "labels": torch.tensor(labels),
+        "attention_mask": torch.tensor(mask),
+        "media": media,
+    }
+
+
+def _as_tensors(items: Sequence[Prepared]) -> dict[str, Tensor]:
+    tensors = {}
+    for number, item in enumerate(items):
+        tensors[f"{number:03}.features"] = item.features.half().contiguous()
+        if isinstance(item, Places):
+            tensors[f"{number:03}.positions"] = item.positions.contiguous()
+        else:
+            tensors[f"{number:03}.shape"] = item.shape.contiguous()
+    return tensors
+
+
+def _as_items(tensors: dict[str, Tensor]) -> list[Prepared]:
+    numbers = sorted({name.partition(".")[0] for name in tensors})
+    return [
+        Places(tensors[f"{number}.features"], tensors[f"{number}.positions"])
+        if f"{number}.positions" in tensors
+        else Drawn(tensors[f"{number}.features"], tensors[f"{number}.shape"])
+        for number in numbers
+    ]

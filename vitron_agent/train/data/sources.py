@@ -1,0 +1,62 @@
+"""Which samples a stage learns from, by its command line."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from vitron_agent.errors import UsageError
+from vitron_agent.train.data.readers import READERS
+from vitron_agent.train.data.samples import Bad, Sample, Task, usable
+from vitron_agent.train.data.scenes import samples as scene_samples
+
+_NAMED = 20
+"""So many left-out records are named one by one; all are counted."""
+
+
+class LeftOut:
+    """Tells standard error of records that are left out, the first ones by name, and counts them by reason."""
+
+    def __init__(self) -> None:
+        self._reasons: Counter[str] = Counter()
+
+    def __call__(self, bad: Bad) -> None:
+        """Counts it."""
+        self._reasons[bad.why] += 1
+        if self._reasons.total() <= _NAMED:
+            sys.stderr.write(f"left out {bad.where}: {bad.why}\n")
+
+    def __str__(self) -> str:
+        told = "".join(f"\n  {count} x {why}" for why, count in self._reasons.most_common(_NAMED))
+        return f"{self._reasons.total()} records left out{told}"
+
+
+def add_source_options(parser: argparse.ArgumentParser, *, scenes: int, clips: int) -> None:
+    """Adds ``--scenes``, ``--clips`` and ``--read``; the numbers are the defaults."""
+    parser.add_argument("--scenes", type=int, default=scenes, help="samples of drawn pictures (default: %(default)s)")
+    parser.add_argument("--clips", type=int, default=clips, help="samples of drawn clips (default: %(default)s)")
+    parser.add_argument(
+        "--read", nargs=2, action="append", default=[], metavar=("SET", "PATH"),
+        help=f"samples of a public set that lies there; sets: {', '.join(READERS)}. Repeatable",
+    )  # fmt: skip
+    parser.add_argument("--limit", type=int, help="so many samples of each public set (default: all)")
+
+
+def gather(options: argparse.Namespace, tasks: Sequence[Task], left_out: LeftOut) -> Iterator[Sample]:
+    """The samples that the command line names, of these tasks.
+
+    Raises:
+        UsageError: There is no set of that name, or its path doesn't hold it.
+    """
+    yield from scene_samples("train", tasks, options.scenes)
+    yield from scene_samples("train", tasks, options.clips, media="video")
+    for name, path in options.read:
+        if name not in READERS:
+            raise UsageError(f"there is no reader for {name!r}; there are {', '.join(READERS)}")
+        yield from islice(_of(READERS[name](Path(path)), tasks, left_out), options.limit)
+
+
+def _of(records: Iterable[Sample | Bad], tasks: Sequence[Task], left_out: LeftOut) -> Iterator[Sample]:
+    return (sample for sample in usable(records, left_out) if sample.task in tasks)
