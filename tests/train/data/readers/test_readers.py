@@ -1,7 +1,10 @@
 """Laws of all readers, and the command that checks a download."""
 
+import contextlib
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -41,6 +44,10 @@ def test_every_set_gives_samples_and_names_what_is_damaged(records, samples) -> 
 
 def test_ids_are_unique(samples) -> None:
     assert len({(sample.source, sample.id) for sample in samples}) == len(samples)
+
+
+def test_samples_go_from_process_to_process(samples) -> None:
+    assert pickle.loads(pickle.dumps(samples)) == samples
 
 
 def test_media_are_read_as_they_are_described(samples) -> None:
@@ -92,6 +99,22 @@ def test_what_is_not_the_set_is_refused_with_what_is_expected(name, tmp_path: Pa
         next(READERS[name](wrong))
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_whatever_happens_to_a_file_no_record_raises(name, tmp_path: Path) -> None:
+    path = SETS[name](tmp_path)
+    rng = Random(name)
+    files = sorted(file for file in tmp_path.rglob("*") if file.is_file())
+    for _ in range(20):
+        file = rng.choice(files)
+        before = file.read_bytes()
+        start = rng.randrange(len(before) + 1)
+        junk = rng.choice([b"", b"\xff", b"\n", b"-1", b"<image>", b'"', b"null", b"9" * 400])
+        file.write_bytes(before[:start] + junk + before[start + rng.randrange(8) :])
+        with contextlib.suppress(UsageError):
+            list(READERS[name](path))
+        file.write_bytes(before)
+
+
 def test_the_command_counts_tasks_and_reasons_and_shows_samples(tmp_path: Path, capsys) -> None:
     main(["flickr30k", str(SETS["flickr30k"](tmp_path)), "--split", "train"])
     shown = capsys.readouterr().out
@@ -110,7 +133,7 @@ def test_the_command_stops_at_its_limit(tmp_path: Path, capsys) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["lasot", "--split", "test"], "takes no --split"), (["lasot"], "holds no clips"), (["coco"], "cannot be read")],
+    [(["got10k", "--split", "test"], "takes no --split"), (["lasot"], "holds no clips"), (["coco"], "cannot be read")],
 )
 def test_the_command_says_what_is_wrong(options, message, tmp_path: Path, capsys) -> None:
     with pytest.raises(SystemExit):

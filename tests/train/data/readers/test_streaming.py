@@ -9,7 +9,12 @@ from vitron_agent.train.data.readers import READERS, stream
 from vitron_agent.train.data.readers.streaming import usable
 from vitron_agent.train.data.samples import Bad
 
-pytest.importorskip("datasets")
+datasets = pytest.importorskip("datasets")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.train.data.readers.sets import got10k, lasot
+from tests.train.data.readers.sets import got10k, lasot, text
+from vitron_agent.errors import UsageError
 from vitron_agent.train.data.readers.tracking import read_got10k, read_lasot
 from vitron_agent.train.data.samples import Sample
 
@@ -44,3 +45,12 @@ def test_things_of_lasot_are_described(below, tmp_path):
     assert hidden.why.startswith("shown in none")
     assert silent.why.startswith("missing file")
     assert silent.where == "clip airplane-3"
+
+
+def test_lasot_is_split_by_its_lists(tmp_path):
+    folder = lasot(tmp_path)
+    text(folder / "training_set.txt", "airplane-1\n")
+    (sample,) = read_lasot(folder, split="training")
+    assert sample.id == "airplane-1"
+    with pytest.raises(UsageError, match=r"testing_set\.txt is missing"):
+        read_lasot(folder, split="testing")

@@ -12,6 +12,7 @@ Layouts (github.com/google-research-datasets/conceptual-captions; img2dataset; g
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from vitron_agent.errors import UsageError
 from vitron_agent.train.data.readers.common import (
@@ -110,7 +111,7 @@ def _table(path: Path) -> tuple[list[str], Iterator[list[str]]]:
 def _lines(path: Path, delimiter: str, *, quoted: bool) -> Iterator[list[str]]:
     """The rows; the original tables of CC3M quote nothing, so there a quotation mark is one."""
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
         while True:
             try:

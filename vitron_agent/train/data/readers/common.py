@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from math import isfinite
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from vitron_agent.errors import MediaFormatError, UsageError
 from vitron_agent.messages import Box
 from vitron_agent.train.data.samples import Bad, Medium, Pixels, Sample, Task, Thing
 
+if TYPE_CHECKING:
+    import av
+
 NUM_FRAMES = 32
 """Frames that are taken of a clip, at equal distances, unless the caller wants another number."""
 
@@ -27,6 +30,7 @@ DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 _LONGEST_NAME = 255
+_LONGEST_SIDE = 1_000_000
 _HANDLE = re.compile(r"\b(image|video|region)-([0-9]+)\b")
 _PLACEHOLDER = re.compile(r"<(?:image|video|objs|region)>|<\|sig\|>")
 _TAG = re.compile(r"</?(?:Module|Instruction|Region|Input|Output)>")
@@ -128,6 +132,19 @@ def need(path: Path, what: str) -> Path:
     if not path.exists():
         raise UsageError(f"{path} is missing: the set keeps {what} there")
     return path
+
+
+def load_object(path: Path, what: str) -> dict[str, Any]:
+    """A JSON object; raises UsageError, which says what the set keeps in it, if the file holds anything else."""
+    loaded = load_json(path)
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path} should hold a JSON object: {what}")
+    return loaded
+
+
+def names_in(path: Path, what: str) -> list[str]:
+    """The words of a list, each once; raises UsageError, which says what they name, if it is missing."""
+    return list(dict.fromkeys(need(path, what).read_text(encoding="utf-8", errors="replace").split()))
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -252,7 +269,7 @@ def _clip_header(path: Path) -> tuple[int, float, tuple[int, int]]:
     import av
 
     try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        with _open(path) as container:
             stream = container.streams.video[0]
             num = stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
             container.seek(0)
@@ -262,12 +279,19 @@ def _clip_header(path: Path) -> tuple[int, float, tuple[int, int]]:
         raise Unusable(f"unreadable clip: {path}") from error
 
 
+def _open(path: Path) -> "av.container.InputContainer":
+    import av
+
+    # A playlist in the guise of a clip opens no address.
+    return av.open(str(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
 def _read_clip(path: Path, frames: tuple[int, ...]) -> Pixels:
     import av
 
     wanted, taken = set(frames), []
     try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        with _open(path) as container:
             for number, frame in enumerate(container.decode(video=0)):
                 if number in wanted:
                     taken.append(_upright(frame))
@@ -299,7 +323,7 @@ def to_box(corners: Sequence[float], size: tuple[int, int]) -> Box:
         Unusable: Nothing of it lies in the picture.
     """
     width, height = size
-    if len(corners) == 4 and all(map(isfinite, corners)) and min(size) > 0:
+    if len(corners) == 4 and all(map(isfinite, corners)) and all(0 < side <= _LONGEST_SIDE for side in size):
         x_left, x_right = (min(max(x / width, 0.0), 1.0) for x in corners[::2])
         y_top, y_bottom = (min(max(y / height, 0.0), 1.0) for y in corners[1::2])
         if x_left < x_right and y_top < y_bottom:

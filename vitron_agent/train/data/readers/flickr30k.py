@@ -22,6 +22,7 @@ from vitron_agent.train.data.readers.common import (
     ask,
     each,
     inside,
+    names_in,
     need,
     picture,
     plain,
@@ -44,12 +45,12 @@ def read_flickr30k(path: Path, media: Path | None = None, *, split: str = "train
     Raises:
         UsageError: The folder is not in that layout.
     """
-    names = need(path / f"{split}.txt", "the names of a split's pictures").read_text(encoding="utf-8").split()
+    names = names_in(path / f"{split}.txt", "the names of a split's pictures")
     for folder in ("Sentences", "Annotations"):
         need(path / folder, "annotations")
     pictures = need(media or path / "flickr30k-images", "pictures (another folder: media)")
     listed = path / "UNRELATED_CAPTIONS"
-    unrelated = set(listed.read_text(encoding="utf-8").splitlines()) if listed.is_file() else set()
+    unrelated = set(read_text(listed).splitlines()) if listed.is_file() else set()
 
     def build(name: str, folder: Path) -> Found:
         medium = picture(inside(pictures, f"{name}.jpg"))
@@ -67,7 +68,7 @@ def read_flickr30k(path: Path, media: Path | None = None, *, split: str = "train
         lines = ((str(number), line) for number, line in enumerate(sentences, start=1) if line.strip())
         return each(f"picture {name}, caption", lines, caption)
 
-    return each("picture", ((name, path) for name in dict.fromkeys(names)), build)
+    return each("picture", ((name, path) for name in names), build)
 
 
 def _read(marked: str, boxes: dict[str, list[Box]]) -> tuple[str, tuple[Thing, ...]]:

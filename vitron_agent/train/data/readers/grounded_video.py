@@ -31,7 +31,7 @@ from vitron_agent.train.data.readers.common import (
     corners,
     each,
     file_clip,
-    load_json,
+    load_object,
     need,
     numbered,
     parse,
@@ -157,9 +157,7 @@ def read_hcstvg(path: Path, media: Path | None = None, *, num_frames: int = NUM_
     Raises:
         UsageError: The file or the folder is not in that layout.
     """
-    loaded = load_json(path)
-    if not isinstance(loaded, dict):
-        raise UsageError(f"{path} is not in HC-STVG's layout: a JSON object with an annotation for every clip")
+    annotated = load_object(path, "an annotation for every clip")
     files = {found.name: found for found in need(media or path.parent / "video", "clips").rglob("*.mp4")}
 
     def build(name: str, raw: object) -> Iterator[Sample]:
@@ -180,7 +178,7 @@ def read_hcstvg(path: Path, media: Path | None = None, *, num_frames: int = NUM_
         things = (track(clip, boxes, phrase),)
         yield Sample(Task.REFERRING, Path(name).stem, "hcstvg", (clip.medium,), (turn,), things=things)
 
-    return each(path.name, loaded.items(), build)
+    return each(path.name, annotated.items(), build)
 
 
 def _words(category: str) -> str:

@@ -23,7 +23,7 @@ from vitron_agent.train.data.readers.common import (
     bounds,
     each,
     inside,
-    load_json,
+    load_object,
     parse,
     picture,
     picture_size,
@@ -51,9 +51,9 @@ def read_magicbrush(path: Path) -> Found:
     Raises:
         UsageError: The folder is not in that layout.
     """
-    sessions = load_json(path / "edit_sessions.json")
-    if not isinstance(sessions, dict) or not all(isinstance(edits, list) for edits in sessions.values()):
-        raise UsageError(f"{path}/edit_sessions.json should hold a JSON object with a list of edits for every photo")
+    sessions = load_object(path / "edit_sessions.json", "a list of edits for every photo")
+    if not all(isinstance(edits, list) for edits in sessions.values()):
+        raise UsageError(f"{path}/edit_sessions.json should hold a list of edits for every photo")
     steps = (
         (f"{photo}-{number}", (photo, raw))
         for photo, edits in sessions.items()

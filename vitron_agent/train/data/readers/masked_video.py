@@ -37,7 +37,8 @@ from vitron_agent.train.data.readers.common import (
     folder_clip,
     frame_files,
     inside,
-    load_json,
+    load_object,
+    names_in,
     need,
     parse,
     plain,
@@ -91,13 +92,13 @@ def read_davis(path: Path, *, split: str = "train", num_frames: int = NUM_FRAMES
     Raises:
         UsageError: The folder is not in that layout, or has neither classes nor expressions.
     """
-    names = need(path / "ImageSets" / "2017" / f"{split}.txt", "the names of clips").read_text().split()
+    names = names_in(path / "ImageSets" / "2017" / f"{split}.txt", "the names of clips")
     pictures = _resolution(path / "JPEGImages")
     # The classes count the objects of the newer, unsupervised annotation.
     newer = path / "Annotations_unsupervised"
     masks = _resolution(newer if newer.is_dir() else path / "Annotations")
     listed = path / "davis_semantics.json"
-    classes = load_json(listed) if listed.is_file() else {}
+    classes = load_object(listed, "the classes of objects by clip") if listed.is_file() else {}
     said, bad = _ref_davis(sorted(path.glob("davis_text_annotations/Davis17_annot*.txt")))
     if not classes and not said:
         raise UsageError(f"{path} needs words: davis_semantics.json, or davis_text_annotations/Davis17_annot1.txt")
@@ -108,7 +109,7 @@ def read_davis(path: Path, *, split: str = "train", num_frames: int = NUM_FRAMES
         return _follow("davis", name, clip, inside(pictures, name), inside(masks, name), described)
 
     yield from bad
-    yield from each("clip", ((name, said[name]) for name in dict.fromkeys(names)), build)
+    yield from each("clip", ((name, said[name]) for name in names), build)
 
 
 def read_youtube_vos(path: Path, *, split: str = "train", num_frames: int = NUM_FRAMES) -> Found:
@@ -147,10 +148,9 @@ def _resolution(folder: Path) -> Path:
 
 
 def _videos(path: Path) -> dict[str, Any]:
-    loaded = load_json(path)
-    videos = loaded.get("videos") if isinstance(loaded, dict) else None
+    videos = load_object(path, "videos, with an entry for every clip").get("videos")
     if not isinstance(videos, dict):
-        raise UsageError(f'{path} should hold {{"videos": ...}} with an entry for every clip')
+        raise UsageError(f"{path} needs videos, with an entry for every clip")
     return videos
 
 

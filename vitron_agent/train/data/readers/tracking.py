@@ -7,6 +7,7 @@ Layouts (github.com/got-10k/toolkit; LaSOT's readme)::
                                                (object_class: ...), absence.label (1 = not there; a line a frame)
     LaSOT/airplane/airplane-1/                 img/00000001.jpg ..., groundtruth.txt, nlp.txt (a description),
                                                full_occlusion.txt, out_of_view.txt (0 or 1 by comma)
+    LaSOT/training_set.txt, testing_set.txt    names of clips, from its evaluation toolkit
 """
 
 import re
@@ -24,7 +25,7 @@ from vitron_agent.train.data.readers.common import (
     folder_clip,
     frame_files,
     inside,
-    need,
+    names_in,
     plain,
     read_text,
     to_box,
@@ -45,7 +46,7 @@ def read_got10k(path: Path, *, num_frames: int = NUM_FRAMES) -> Found:
     Raises:
         UsageError: The folder is not in that layout.
     """
-    names = need(path / "list.txt", "the names of its clips").read_text(encoding="utf-8").split()
+    names = names_in(path / "list.txt", "the names of its clips")
 
     def build(name: str, split: Path) -> Iterator[Sample]:
         folder = inside(split, name)
@@ -55,19 +56,23 @@ def read_got10k(path: Path, *, num_frames: int = NUM_FRAMES) -> Found:
         absent = [_number(word) == 1 for word in read_text(folder / "absence.label").split()]
         yield _followed("got10k", name, folder, folder, plain(named[1]), absent, _GOT_10K_FPS, num_frames)
 
-    return each("clip", ((name, path) for name in dict.fromkeys(names)), build)
+    return each("clip", ((name, path) for name in names), build)
 
 
-def read_lasot(path: Path, *, num_frames: int = NUM_FRAMES) -> Found:
+def read_lasot(path: Path, *, split: str | None = None, num_frames: int = NUM_FRAMES) -> Found:
     """Follow a thing by its description.
 
     Args:
         path: The set's folder, or one of a class's.
+        split: ``training`` or ``testing``: only the clips in that list; all by default, tests among them.
         num_frames: To take of a clip.
 
     Raises:
         UsageError: The folder is not in that layout.
     """
+    listed = (
+        names_in(path / f"{split}_set.txt", "the names of a split's clips (LaSOT's toolkit has it)") if split else None
+    )
     folders = sorted(found.parent for found in path.rglob("groundtruth.txt") if (found.parent / "img").is_dir())
     if not folders:
         raise UsageError(f"{path} holds no clips of LaSOT: airplane/airplane-1/groundtruth.txt beside img/")
@@ -79,7 +84,7 @@ def read_lasot(path: Path, *, num_frames: int = NUM_FRAMES) -> Found:
         phrase = plain(read_text(folder / "nlp.txt"))
         yield _followed("lasot", name, folder, folder / "img", phrase, absent, _LASOT_FPS, num_frames)
 
-    return each("clip", ((folder.name, folder) for folder in folders), build)
+    return each("clip", ((found.name, found) for found in folders if listed is None or found.name in listed), build)
 
 
 def _followed(
