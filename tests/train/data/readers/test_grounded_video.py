@@ -34,9 +34,9 @@ def test_records_of_vidstg_without_use_are_named(tmp_path):
 
 def test_both_versions_of_hcstvg_are_read(tmp_path):
     first, second = (record for record in read_hcstvg(hcstvg(tmp_path)) if isinstance(record, Sample))
-    assert (first.id, first.turns[0].reply) == ("1_a", "The man turns.")
+    assert (first.id, first.turns[0].reply) == ("1_a.mp4", "The man turns.")
     assert first.things[0].boxes == {2: BOX, 3: BOX, 4: BOX}
-    assert (second.id, second.turns[0].reply) == ("2_b", "A woman sits.")
+    assert (second.id, second.turns[0].reply) == ("2_b.mp4", "A woman sits.")
     assert second.things[0].boxes == {0: BOX, 1: BOX, 2: BOX}
 
 
@@ -50,7 +50,7 @@ def test_records_of_hcstvg_without_use_are_named(tmp_path):
     bad = [record for record in read_hcstvg(hcstvg(tmp_path)) if isinstance(record, Bad)]
     assert [(record.where, record.why.partition(":")[0]) for record in bad] == [
         ("train.json gone.mp4", "missing file"),
-        ("train.json 0.mp4", "empty box, or one outside the picture"),
+        ("train.json 0.mp4", "Field required"),
         ("train.json 1.mp4", "empty box, or one outside the picture"),
         ("train.json 2.mp4", "empty text"),
         ("train.json 3.mp4", "Input should be a valid integer"),

@@ -100,7 +100,7 @@ def turns_of(said: Sequence[Said], media: Sequence[Medium]) -> tuple[Turn, ...]:
 
 
 def _named(texts: list[str], media: Sequence[Medium]) -> list[str]:
-    kinds = [medium.kind for medium in media]
+    kinds: list[str] = [medium.kind for medium in media]
     if "image" not in kinds:  # LLaVA-Video writes <image> for its clips too
         texts = [text.replace("<image>", "<video>") for text in texts]
     if len(media) == 1:
@@ -116,9 +116,8 @@ def _named(texts: list[str], media: Sequence[Medium]) -> list[str]:
 
     named = [_PLACE.sub(name, text).strip() for text in texts]
     for kind, number in numbers.items():
-        expected = kinds.count("image" if kind == "image" else "video")
-        if number != expected and (len(media) != 1 or number):
-            raise Unusable(f"placeholders and media do not agree: {number} <{kind}> for {expected}")
+        if number != kinds.count(kind) and (len(media) != 1 or number):
+            raise Unusable(f"placeholders and media do not agree: {number} <{kind}> for {kinds.count(kind)}")
     return named
 
 

@@ -87,7 +87,7 @@ class _VidOr(BaseModel):
 
 
 class _HcStvg(BaseModel):
-    bbox: list[list[FiniteFloat]]
+    bbox: list[tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]]
     st_frame: int
     caption: str | None = None
     english: str | None = Field(None, alias="English")
@@ -157,7 +157,7 @@ def read_hcstvg(path: Path, media: Path | None = None, *, num_frames: int = NUM_
     Raises:
         UsageError: The file or the folder is not in that layout.
     """
-    annotated = load_object(path, "an annotation for every clip")
+    records = load_object(path, "an annotation for every clip")
     files = {found.name: found for found in need(media or path.parent / "video", "clips").rglob("*.mp4")}
 
     def build(name: str, raw: object) -> Iterator[Sample]:
@@ -167,18 +167,13 @@ def read_hcstvg(path: Path, media: Path | None = None, *, num_frames: int = NUM_
         phrase = plain(record.caption or record.english or "")
         size = record.img_size[::-1] if record.img_size else (record.width, record.height)
         clip = file_clip(files[name], num_frames)
-        first = record.st_frame - 1
-        wanted = set(clip.frames)
-        boxes = {
-            frame: to_box(corners(*box) if len(box) == 4 else box, size)
-            for frame, box in enumerate(record.bbox, start=first)
-            if frame in wanted
-        }
+        annotated = enumerate(record.bbox, start=record.st_frame - 1)
+        boxes = {frame: to_box(corners(*box), size) for frame, box in annotated if frame in clip.frames}
         turn = Turn(ask(Task.REFERRING, "video", name, phrase), phrase)
         things = (track(clip, boxes, phrase),)
-        yield Sample(Task.REFERRING, Path(name).stem, "hcstvg", (clip.medium,), (turn,), things=things)
+        yield Sample(Task.REFERRING, name, "hcstvg", (clip.medium,), (turn,), things=things)
 
-    return each(path.name, annotated.items(), build)
+    return each(path.name, records.items(), build)
 
 
 def _words(category: str) -> str:
