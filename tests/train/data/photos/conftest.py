@@ -73,14 +73,16 @@ def new_words() -> list[str]:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, new_words: list[str]) -> Path:
-    """Photos <wordnet id>_<name>.jpg, as PNG so that their first pixel survives; 36 of each kind."""
+    """Photos <wordnet id>_<name>.jpg, as PNG so that their first pixel survives; 24 of each kind."""
     folder = tmp_path_factory.mktemp("photos")
     ids = {thing.name: thing.wordnet_id for thing in load_nouns().classes}
     random = np.random.default_rng(0)
     for number, name in enumerate((*SHOWN, *new_words)):
-        for copy in range(36):
+        for copy in range(24):
             pixels = random.integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-            pixels[0, 0] = (number * 36 + copy) % 256
+            thing = ellipse((number * 24 + copy) % 256)
+            pixels = np.where(thing[..., None], 150 + pixels // 3, pixels // 16).astype(np.uint8)
+            pixels[0, 0] = (number * 24 + copy) % 256
             Image.fromarray(pixels).save(folder / f"{ids[name]}_{name.replace(' ', '_')}_{copy}.png")
     return folder
 

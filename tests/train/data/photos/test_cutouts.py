@@ -5,7 +5,15 @@ from PIL import Image
 from tests.train.data.photos.conftest import HEIGHT, WIDTH, Oracle, ellipse
 from tests.train.data.test_voc import write
 from vitron_agent.errors import UsageError
-from vitron_agent.train.data.photos.cutouts import Cutouts, flaw_of, from_photos, from_segments, from_voc, solid
+from vitron_agent.train.data.photos.cutouts import (
+    Cutouts,
+    flaw_of,
+    from_photos,
+    from_segments,
+    from_voc,
+    solid,
+    stands_out,
+)
 from vitron_agent.train.data.photos.folder import read_photos, read_pixels
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.segments import read_segments
@@ -47,6 +55,15 @@ def test_a_handle_stays_open():
     assert np.array_equal(solid(mask), mask)
 
 
+def test_a_thing_has_an_edge_in_the_photo():
+    mask = box(60, 20, 120, 80)
+    ground = np.full((100, 200, 3), 90, np.uint8)
+    image = np.where(mask[..., None], np.uint8(200), ground)
+    assert stands_out(image, mask)
+    assert not stands_out(ground, mask)
+    assert not stands_out(image, box(20, 10, 160, 95))
+
+
 @pytest.mark.parametrize("mask", [box(0, 0, 0, 0), box(10, 10, 60, 60) | box(120, 10, 170, 60)])
 def test_what_is_in_pieces_is_nothing(mask):
     assert solid(mask) is None
@@ -83,16 +100,22 @@ class Blind(Oracle):
         self._found, self._boxes, self._recognised = found, boxes, recognised
 
     def cut(self, image, wordnet_id):
-        return (ellipse(3) if self._found else None), self._boxes
+        return (super().cut(image, wordnet_id)[0] if self._found else None), self._boxes
 
     def recognises(self, image, wordnet_id):
         return self._recognised
+
+
+class Careless(Blind):
+    def cut(self, image, wordnet_id):
+        return np.roll(super().cut(image, wordnet_id)[0], 30, axis=1), self._boxes
 
 
 @pytest.mark.parametrize(
     ("cutter", "flaw"),
     [
         (Blind(found=False), "not found"),
+        (Careless(), "no edge"),
         (Blind(recognised=False), "not recognised"),
         (Blind(boxes=((0.3, 0.3, 0.7, 0.7), (0.35, 0.35, 0.7, 0.7))), "several"),
     ],

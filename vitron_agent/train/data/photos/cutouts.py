@@ -38,6 +38,12 @@ _FILLED = 0.35
 _MIN_SIDE = 40
 """Smaller things have too few pixels to be seen, in pixels of the photo."""
 _GREY = 127
+_NEAR_PX = (9, 9)
+_NOT_AT_BORDER = 0.8
+"""So much of the surroundings of a pixel is on the thing only where the photo ends, or deep inside."""
+_CHANGE, _CHANGING = 10, 0.5
+"""The colours (Lab) on both sides of an edge differ by more than this along half of it. On 160 cut-outs, most of those
+below were blobs with ground, and few of those above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,18 @@ def flaw_of(mask: NDArray[np.bool_] | None) -> str | None:
     return "torn" if mask.sum() < _FILLED * cv2.contourArea(cv2.convexHull(outline)) else None
 
 
+def stands_out(image: Pixels, mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask (H, W) mostly ends where the photo (H, W, 3) changes; a blob with ground around it does not."""
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    on = mask.astype(np.float32)
+    share = cv2.blur(on, _NEAR_PX)
+    inside = cv2.blur(lab * on[..., None], _NEAR_PX) / np.maximum(share, 1e-6)[..., None]
+    outside = cv2.blur(lab * (1 - on[..., None]), _NEAR_PX) / np.maximum(1 - share, 1e-6)[..., None]
+    edge = mask & (cv2.erode(on, np.ones((3, 3))) == 0) & (share < _NOT_AT_BORDER)
+    change = np.linalg.norm(inside - outside, axis=2)[edge]
+    return float((change > _CHANGE).mean()) >= _CHANGING
+
+
 def _cut(image: Pixels, wordnet_id: str, cutter: Cutter) -> tuple[NDArray[np.bool_] | None, str | None]:
     found, boxes = cutter.cut(image, wordnet_id)
     if found is None:
@@ -226,6 +244,8 @@ def _cut(image: Pixels, wordnet_id: str, cutter: Cutter) -> tuple[NDArray[np.boo
     middles = ((int((box[1] + box[3]) / 2 * height), int((box[0] + box[2]) / 2 * width)) for box in boxes)
     if sum(mask[min(row, height - 1), min(column, width - 1)] for row, column in middles) > 1:
         return None, "several"
+    if not stands_out(image, mask):
+        return None, "no edge"
     left, top, right, bottom = _box(mask)
     alone = np.where(mask[..., None], image, _GREY).astype(np.uint8)[top:bottom, left:right]
     return (mask, None) if cutter.recognises(alone, wordnet_id) else (None, "not recognised")
