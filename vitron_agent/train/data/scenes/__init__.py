@@ -6,8 +6,9 @@
     for sample in samples("train", [Task.CAPTION, Task.REFERRING], 1000, media="video"): ...
 
 A seed and a :class:`Recipe` give a :class:`Scene` (``composing``). It is painted (``drawing``), looked at (``seen``:
-masks, boxes, relations) and spoken about (``phrases``, ``telling``, ``questions``, ``edits``, ``regions``); ``making``
-gives samples for every task but invocations. ``python -m vitron_agent.train.data.scenes --sheet out.png`` shows them.
+masks, boxes, relations) and spoken about (``phrases``, ``referring``, ``telling``, ``questions``, ``edits``,
+``regions``); ``making`` gives samples for every task but invocations.
+``python -m vitron_agent.train.data.scenes --sheet out.png`` shows them.
 """
 
 from vitron_agent.train.data.scenes.composing import scene

@@ -21,7 +21,7 @@ from vitron_agent.train.data.scenes.recipe import DEFAULT
 from vitron_agent.train.data.scenes.splits import SPLITS
 
 _INKS = ((255, 60, 60), (60, 220, 60), (80, 140, 255), (255, 210, 0), (255, 80, 255), (0, 230, 230), (255, 150, 60))
-_SIDE = 192
+_SIDE = 160
 """Of a shown frame, in pixels."""
 _FRAMES = 4
 """Shown of a clip, evenly spread."""
@@ -34,19 +34,21 @@ _LETTER = 7.2
 def sheet(shown: Sequence[Sample], columns: int) -> Pixels:
     """All samples as one picture (H, W, 3), so many beside each other."""
     tiles = [tile(sample) for sample in shown]
-    height, width = (max(one.shape[axis] for one in tiles) for axis in (0, 1))
-    num_rows = -(-len(tiles) // columns)
-    canvas = np.full((num_rows * (height + 8), columns * (width + 8), 3), 255, np.uint8)
-    for place, one in enumerate(tiles):
-        top, left = place // columns * (height + 8), place % columns * (width + 8)
-        canvas[top : top + one.shape[0], left : left + one.shape[1]] = one
-    return canvas
+    width = max(one.shape[1] for one in tiles)
+    rows = []
+    for start in range(0, len(tiles), columns):
+        row = tiles[start : start + columns]
+        canvas = np.full((max(len(one) for one in row) + 8, columns * (width + 8), 3), 255, np.uint8)
+        for place, one in enumerate(row):
+            canvas[: len(one), place * (width + 8) :][:, : one.shape[1]] = one
+        rows.append(canvas)
+    return np.vstack(rows)
 
 
 def tile(sample: Sample) -> Pixels:
-    """One sample: its media beside each other, each plain and with what is known of it, above the words."""
-    shown = [views for medium in range(len(sample.media)) for views in _views(sample, medium)]
-    pictures = np.hstack(shown)
+    """One sample: its media, plain and with what is known of them, above the words."""
+    shown = [_views(sample, medium) for medium in range(len(sample.media))]
+    pictures = np.vstack(shown)
     said = [f"{sample.id}", *(f"> {turn.user} / {turn.reply}" for turn in sample.turns)]
     lines = [line for text in said for line in textwrap.wrap(text, int(pictures.shape[1] / _LETTER))]
     words = np.full((_LINE * len(lines) + 6, pictures.shape[1], 3), 255, np.uint8)
@@ -55,15 +57,14 @@ def tile(sample: Sample) -> Pixels:
     return np.vstack([pictures, words])
 
 
-def _views(sample: Sample, medium: int) -> list[Pixels]:
+def _views(sample: Sample, medium: int) -> Pixels:
+    """A picture beside itself with its marks; frames of a clip above themselves with theirs."""
     pixels = sample.media[medium].load()
     if sample.media[medium].kind == "image":
-        return [_large(pixels), _marked(pixels, sample, medium, 0)]
-    spread = np.linspace(0, len(pixels) - 1, _FRAMES).round().astype(int)
-    plain = np.vstack([_large(pixels[spread[0]]), np.full((_SIDE, _SIDE, 3), 255, np.uint8)])
-    marked = [_marked(pixels[frame], sample, medium, int(frame)) for frame in spread]
-    squares = np.vstack([np.hstack(marked[:2]), np.hstack(marked[2:])])
-    return [plain, squares]
+        return np.hstack([_large(pixels), _marked(pixels, sample, medium, 0)])
+    spread = [int(frame) for frame in np.linspace(0, len(pixels) - 1, _FRAMES).round()]
+    plain = np.hstack([_large(pixels[frame]) for frame in spread])
+    return np.vstack([plain, np.hstack([_marked(pixels[frame], sample, medium, frame) for frame in spread])])
 
 
 def _large(pixels: Pixels) -> Pixels:

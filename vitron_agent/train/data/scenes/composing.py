@@ -30,7 +30,7 @@ from vitron_agent.train.data.scenes.splits import HELD_OUT, split_of
 _GRID = 64
 """Pixels on a side of the sketches that tell what hides what."""
 _TRIES = 40
-_TRIES_OF_A_SCENE = 300
+_TRIES_OF_A_SCENE = 60
 _EVENTS: dict[Event, float] = {
     "still": 3, "left": 1.1, "right": 1.1, "up": 0.9, "down": 0.9, "grows": 1, "appears": 0.9, "disappears": 0.9,
 }  # fmt: skip

@@ -114,18 +114,15 @@ def _pattern(body: Body, u: NDArray[np.float32], v: NDArray[np.float32], pixel: 
         distance = np.hypot((u / period) % 1 - 0.5, (v / period) % 1 - 0.5) * period
         edge = 0.31 * period
     elif body.pattern == "checked":
-        # A saddle that is zero along the grid's lines.
-        slope = np.sin(np.pi * u / (0.8 * period)) * np.sin(np.pi * v / (0.8 * period))
-        # Less than half, so that the color names the body.
-        return _clipped(0.5 + 0.3 * (slope - 0.25) / pixel)
+        cell = 0.85 * period
+        odd = (np.floor(u / cell) + np.floor(v / cell)) % 2
+        inner = 0.5 - np.maximum(np.abs(u / cell % 1 - 0.5), np.abs(v / cell % 1 - 0.5))
+        # Slightly smaller than the others, so that the color names the body.
+        distance, edge = np.where(odd == 1, -inner, 1) * cell, -0.06 * cell
     else:
         return np.zeros_like(u)
-    return _clipped((edge - distance) / pixel + 0.5)
-
-
-def _clipped(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    clipped: NDArray[np.float32] = np.clip(values, 0, 1)
-    return clipped
+    mark: NDArray[np.float32] = np.clip((edge - distance) / pixel + 0.5, 0, 1)
+    return mark
 
 
 def _second_tone(color: str) -> NDArray[np.float32]:

@@ -1,13 +1,14 @@
 """Pairs of scenes before and after an edit: the same bodies but one, drawn again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from vitron_agent.train.data.samples import Thing
 from vitron_agent.train.data.scenes.composing import lies_within, look, shows
 from vitron_agent.train.data.scenes.model import COLORS, Body, Scene
-from vitron_agent.train.data.scenes.phrases import full_noun, references
+from vitron_agent.train.data.scenes.phrases import full_noun
+from vitron_agent.train.data.scenes.referring import reference
 from vitron_agent.train.data.scenes.seen import Seen, see
 from vitron_agent.train.data.scenes.splits import HELD_OUT, split_of
 from vitron_agent.train.data.scenes.telling import Named, tell
@@ -57,9 +58,14 @@ class Edit:
     things: tuple[Thing, ...]
 
 
-def edit(seen: Seen, body: int, rng: Random) -> Edit | None:
-    """An edit of a body, of any kind; None where this kind doesn't fit it."""
-    return rng.choice(_MAKERS)(seen, body, rng)
+def edit(seen: Seen, subjects: Sequence[int], rng: Random) -> Edit | None:
+    """An edit of one of some bodies: any kind that fits one of them, as likely as any other; None where none does."""
+    made = (
+        maker(seen, body, rng)
+        for maker in rng.sample(_MAKERS, len(_MAKERS))
+        for body in rng.sample(subjects, len(subjects))
+    )
+    return next(filter(None, made), None)
 
 
 def _remove(seen: Seen, body: int, rng: Random) -> Edit | None:
@@ -99,7 +105,7 @@ def _add(seen: Seen, body: int, rng: Random) -> Edit | None:
     places = [words for place, words in _PLACES.items() if seen.placed(place, body)]
     without = see(before)
     for other in range(len(before.bodies)):
-        anchor = rng.choice(references(without, other, rng) or [None])
+        anchor = reference(without, [other], rng)
         position = other + (other >= body)  # in the scene with the body
         if anchor:
             places += [f"{way} {anchor.words}" for name, way in _BESIDE.items() if seen.related(name, body, position)]
@@ -116,10 +122,10 @@ _MAKERS: tuple[Callable[[Seen, int, Random], Edit | None], ...] = (_remove, _rec
 
 def _finished(operation: str, seen: Seen, body: int, after: Scene, value: str, rng: Random) -> Edit | None:
     """The edit in words; None where the body has no name, or where something would be hidden after it."""
-    found = references(seen, body, rng)
+    found = reference(seen, [body], rng)
     if not (found and shows(after)):
         return None
-    words = rng.choice(found).words
+    words = found.words
     named = {"it": Named(words, seen, (body,))}
     if operation == "replace":
         named["value"] = Named(value, see(after), (body,), medium=1)

@@ -11,9 +11,9 @@ from vitron_agent.train.data.scenes.composing import scene as compose
 from vitron_agent.train.data.scenes.drawing import draw
 from vitron_agent.train.data.scenes.edits import edit
 from vitron_agent.train.data.scenes.model import Media, Scene
-from vitron_agent.train.data.scenes.phrases import Reference, plural_references, references
 from vitron_agent.train.data.scenes.questions import question, region_question
 from vitron_agent.train.data.scenes.recipe import DEFAULT, Recipe
+from vitron_agent.train.data.scenes.referring import plural_references, reference
 from vitron_agent.train.data.scenes.regions import drawn
 from vitron_agent.train.data.scenes.seen import Seen, see
 from vitron_agent.train.data.scenes.splits import HELD_OUT, SEEDS, Split
@@ -23,8 +23,6 @@ TASKS = tuple(task for task in Task if task is not Task.INVOCATION)
 """What scenes can teach."""
 _SEEDS_PER_SCENE = 16
 """Seeds kept for one index: where a scene doesn't suit a task, the next of them is taken."""
-_TRIES = 12
-"""Tries on one scene before the next is taken."""
 
 _DESCRIBE = {
     "image": ("Describe the picture.", "What can you see here?", "What is in the image?", "Tell me what this shows."),
@@ -91,9 +89,8 @@ def sample(split: Split, tasks: Sequence[Task], index: int, recipe: Recipe = DEF
         rng = Random(f"{seed}/{media}/{task}/{repeat}")  # noqa: S311
         seen = see(compose(seed, recipe, media))
         name = f"{split}-{media}-{number}-{task}" + (f"-{repeat}" if repeat else "")
-        for _ in range(_TRIES):
-            if made := _MAKERS[task](seen, rng.choice(subjects(seen.scene)), rng, name):
-                return made
+        if made := _MAKERS[task](seen, rng, name):
+            return made
     raise ConfigError(f"{task} finds nothing to ask in scenes of this recipe; allow more and smaller bodies")
 
 
@@ -119,43 +116,43 @@ def medium(scene: Scene, name: str = "") -> Medium:
     )
 
 
-def _caption(seen: Seen, body: int, rng: Random, name: str) -> Sample:  # noqa: ARG001 (one form for all tasks)
+def _caption(seen: Seen, rng: Random, name: str) -> Sample:
     return _sample(Task.CAPTION, name, seen, rng.choice(_DESCRIBE[seen.scene.media]), caption(seen))
 
 
-def _grounded_caption(seen: Seen, body: int, rng: Random, name: str) -> Sample:  # noqa: ARG001
+def _grounded_caption(seen: Seen, rng: Random, name: str) -> Sample:
     return _sample(Task.GROUNDED_CAPTION, name, seen, rng.choice(_GROUND[seen.scene.media]), caption(seen))
 
 
-def _region_caption(seen: Seen, body: int, rng: Random, name: str) -> Sample:
+def _region_caption(seen: Seen, rng: Random, name: str) -> Sample:
+    body = rng.choice(subjects(seen.scene))
     region = drawn(seen, body, rng)
     told = region_caption(seen, body)
     return _sample(Task.REGION_CAPTION, f"{name}-{region.kind}", seen, rng.choice(_DESCRIBE_REGION), told, (region,))
 
 
-def _referring(seen: Seen, body: int, rng: Random, name: str) -> Sample | None:
-    found = references(seen, body, rng)
-    several: list[Reference] = plural_references(seen, rng) if rng.random() < 0.1 else []
-    if not (found or several):
+def _referring(seen: Seen, rng: Random, name: str) -> Sample | None:
+    several = plural_references(seen, rng) if rng.random() < 0.1 else []
+    found = rng.choice(several) if several else reference(seen, subjects(seen.scene), rng)
+    if not found:
         return None
-    reference = rng.choice(several or found)
-    asked = rng.choice(_FIND_ALL if several else _FIND[seen.scene.media]).format(it=reference.words)
-    told = tell(f"here {'are' if several else 'is'} {{it}}.", it=Named(reference.words, seen, reference.bodies))
-    return _sample(Task.REFERRING, f"{name}-{reference.kind}", seen, asked, told)
+    asked = rng.choice(_FIND_ALL if several else _FIND[seen.scene.media]).format(it=found.words)
+    told = tell(f"here {'are' if several else 'is'} {{it}}.", it=Named(found.words, seen, found.bodies))
+    return _sample(Task.REFERRING, f"{name}-{found.kind}", seen, asked, told)
 
 
-def _question(seen: Seen, body: int, rng: Random, name: str) -> Sample | None:
+def _question(seen: Seen, rng: Random, name: str) -> Sample:
     if rng.random() < 0.1:
+        body = rng.choice(subjects(seen.scene))
         asked, region = region_question(seen, body, rng), drawn(seen, body, rng)
         told = (asked.reply, asked.things)
         return _sample(Task.QUESTION, f"{name}-{asked.kind}", seen, asked.user, told, (region,))
-    if one := question(seen, body, rng):
-        return _sample(Task.QUESTION, f"{name}-{one.kind}", seen, one.user, (one.reply, one.things))
-    return None
+    one = question(seen, subjects(seen.scene), rng)
+    return _sample(Task.QUESTION, f"{name}-{one.kind}", seen, one.user, (one.reply, one.things))
 
 
-def _edit(seen: Seen, body: int, rng: Random, name: str) -> Sample | None:
-    done = edit(seen, body, rng)
+def _edit(seen: Seen, rng: Random, name: str) -> Sample | None:
+    done = edit(seen, subjects(seen.scene), rng)
     if not done:
         return None
     name = f"{name}-{done.operation}"
@@ -165,11 +162,11 @@ def _edit(seen: Seen, body: int, rng: Random, name: str) -> Sample | None:
     return Sample(Task.EDIT, name, "scenes", media, (Turn(done.user, done.reply),), things=done.things)
 
 
-def _generation(seen: Seen, body: int, rng: Random, name: str) -> Sample:
+def _generation(seen: Seen, rng: Random, name: str) -> Sample:
     """The prompt says what is there; where names allow, also how two things lie to each other."""
     told = caption(seen)
     prompt = rng.choice(_GENERATE[seen.scene.media]).format(it=told[0][0].lower() + told[0][1:])
-    if place := relation(seen, body, rng):
+    if place := relation(seen, rng.choice(subjects(seen.scene)), rng):
         prompt = f"{prompt} {place}"
     return _sample(Task.GENERATION, name, seen, prompt, told)
 
@@ -181,7 +178,7 @@ def _sample(
     return Sample(task, name, "scenes", (medium(seen.scene),), (Turn(user, reply),), regions, things)
 
 
-_MAKERS: Mapping[Task, Callable[[Seen, int, Random, str], Sample | None]] = {
+_MAKERS: Mapping[Task, Callable[[Seen, Random, str], Sample | None]] = {
     Task.CAPTION: _caption,
     Task.REGION_CAPTION: _region_caption,
     Task.GROUNDED_CAPTION: _grounded_caption,

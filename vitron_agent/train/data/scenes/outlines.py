@@ -81,5 +81,5 @@ OUTLINES: Mapping[str, tuple[NDArray[np.float64], ...]] = {
     "drop": (_drop(),),
 }  # fmt: skip
 """By shape; where there are two outlines, the second one is a hole."""
-TILT: Mapping[str, float] = {"square": 18, "diamond": 15, "cross": 15, "heart": 25, "drop": 25}
+TILT: Mapping[str, float] = {"square": 18, "triangle": 22, "diamond": 15, "cross": 15, "heart": 25, "drop": 25}
 """How far shapes may be turned to either side, in degrees, before they look like others; any angle where not named."""

@@ -5,7 +5,7 @@ relation would have been asked as often where "no" is right. What a scene doesn'
 tell", in words that say no more than that.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -50,11 +50,15 @@ class Question:
     things: tuple[Thing, ...] = ()
 
 
-def question(seen: Seen, body: int, rng: Random) -> Question | None:
-    """A question of any kind about a body and others; None where this kind doesn't fit the scene."""
+def question(seen: Seen, subjects: Sequence[int], rng: Random) -> Question:
+    """A question about one of some bodies, and perhaps others: any kind that fits is as likely as another."""
     makers = _OF_BOTH if seen.scene.media == "image" else {**_OF_BOTH, **_OF_CLIPS}
-    kind = rng.choice(list(makers))
-    return next((Question(kind, *rest) for rest in makers[kind](seen, body, rng)), None)
+    return next(
+        Question(kind, *made)
+        for kind in rng.sample(list(makers), len(makers))
+        for body in rng.sample(subjects, len(subjects))
+        for made in makers[kind](seen, body, rng)
+    )
 
 
 def region_question(seen: Seen, body: int, rng: Random) -> Question:
@@ -269,11 +273,27 @@ def _present(seen: Seen, body: int, rng: Random) -> _Made:
     yield f"Is {words} there at the {time}?", *tell(answer, it=Named(words, seen, (body,)))
 
 
+def _passes(seen: Seen, body: int, rng: Random) -> _Made:
+    """Which of two things passes in front of the other one, either way round."""
+    others = [other for other in range(len(seen.scene.bodies)) if other != body]
+    pairs = [pair for other in others for pair in ((body, other), (other, body)) if seen.related("passes", *pair)]
+    if not pairs:
+        return
+    front, behind = rng.choice(pairs)
+    one, anchor = name(seen.scene, front, rng), name(seen.scene, behind, rng)
+    if one and anchor:
+        named = {"one": Named(one, seen, (front,)), "other": Named(anchor, seen, (behind,))}
+        yes = rng.random() < 0.5
+        user = f"Does {one if yes else anchor} pass in front of {anchor if yes else one}?"
+        yield user, *tell(f"{'Yes' if yes else 'No'}, {{one}} passes in front of {{other}}.", **named)
+
+
 _OF_CLIPS: Mapping[str, _Maker] = {
     "what_does": _what_does,
     "which_does": _which_does,
     "does_it": _does_it,
     "present": _present,
+    "passes": _passes,
 }
 
 

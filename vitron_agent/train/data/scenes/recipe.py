@@ -52,6 +52,8 @@ class Recipe:
                 raise ConfigError(f"{name} of a recipe is (least, most) with 0 < least <= most, got ({least}, {most})")
         if self.side < 64 or self.frames < 4:
             raise ConfigError(f"scenes need 64 pixels and 4 frames or more, got {self.side} and {self.frames}")
+        if self.bodies[1] > 9:
+            raise ConfigError(f"scenes have nine bodies at most, as captions count no further; got {self.bodies[1]}")
         if self.small[1] >= self.large[0]:
             raise ConfigError(f"small bodies must be smaller than large ones, got {self.small} and {self.large}")
         room = 1 - 2 * (self.large[1] + MARGIN)

@@ -36,7 +36,8 @@ class Seen:
         scene: What is seen.
         owner: Which body each pixel shows, -1 for the background: (frames, side, side) int8.
         boxes: By body and frame: the tight box of its visible pixels.
-        overlap: By (front, back) and frame: the share of the smaller body's pixels where the two overlap.
+        overlap: By (front, back) and frame: the share of the smaller body's pixels where the
+            front one is seen over the other.
     """
 
     scene: Scene
@@ -124,13 +125,14 @@ def see(scene: Scene) -> Seen:
                 place = patch(one, frame, side)
                 wholes[body] = np.zeros((side, side), bool)
                 wholes[body][place.window] = place.coverage >= 0.5
-                for behind in list(wholes)[:-1]:
-                    if common := np.count_nonzero(wholes[body] & wholes[behind]):
-                        smaller = min(np.count_nonzero(wholes[item]) for item in (body, behind))
-                        overlap.setdefault((body, behind), {})[frame] = common / smaller
                 owner[frame][wholes[body]] = body
         for body in wholes:
-            boxes[body][frame] = tight_box(owner[frame] == body)
+            visible = owner[frame] == body
+            boxes[body][frame] = tight_box(visible)
+            for behind in range(body):
+                if behind in wholes and (common := np.count_nonzero(visible & wholes[behind])):
+                    smaller = min(np.count_nonzero(wholes[item]) for item in (body, behind))
+                    overlap.setdefault((body, behind), {})[frame] = common / smaller
     return Seen(scene, owner, boxes, overlap)
 
 
