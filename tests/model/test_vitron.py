@@ -111,7 +111,7 @@ def test_what_is_saved_is_small_and_comes_back(saved: tuple[Path, Path]):
     }  # fmt: skip
     again = VitronModel.from_pretrained(folder)
     assert again.vitron_config == model(str(base)).vitron_config
-    state, stored = again.media.state_dict(), load_file(folder / "vitron.safetensors")
+    state, stored = again.state_dict(), load_file(folder / "vitron.safetensors")
     assert all(torch.equal(state[name].half(), tensor) for name, tensor in stored.items())
     ids, media = conversation()
     expected = model()
@@ -138,6 +138,27 @@ def test_the_inference_path_computes_what_the_model_computes(saved: tuple[Path, 
     told = [seen[-1 - token] if token < 0 else token for token in ids]
     hidden = fast.llama.read(told, fast.llama.new_cache(), fast.media)
     torch.testing.assert_close(hidden, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_signals_are_those_of_the_whole_model_and_leave_no_trace(saved: tuple[Path, Path]):
+    base, folder = saved
+    made = VitronModel.from_pretrained(folder).eval()
+    prompt = [5, 90, 7]
+    opening = tiny.tokenizer().ids["<|sig|>"]
+    count = made.vitron_config.signals.num_tokens
+    words = made.llm.get_input_embeddings()(torch.tensor([[*prompt, opening]]))
+    embedded = torch.cat([words, made.signals.tokens[None]], dim=1)
+    hidden = made.llm(inputs_embeds=embedded, output_hidden_states=True).hidden_states[-1][0, -count:]
+    expected = made.signals(hidden)
+    fast = LanguageModel.load(base, folder, device="cpu")
+    writer = fast.open(prompt)
+    plain = writer.look()
+    signals = writer.signal()
+    torch.testing.assert_close(signals.together(), expected.together(), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        fast.open([*prompt, 9]).look(), LanguageModel.load(base, folder).open([*prompt, 9]).look()
+    )
+    assert len(plain) == 1
 
 
 def test_a_picture_seen_again_is_not_read_again(saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):

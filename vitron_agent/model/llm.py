@@ -13,8 +13,10 @@ from vitron_agent.errors import WeightsError
 from vitron_agent.model.adapter import merge_adapter
 from vitron_agent.model.llama import KeyValueCache, Llama, LlamaShape
 from vitron_agent.model.media import MediaEncoder, MediaTable, Prepared
-from vitron_agent.model.saved import has_media, load_media_encoder
+from vitron_agent.model.saved import load_trained, sees
+from vitron_agent.model.signals import SignalHeads, Signals
 from vitron_agent.model.tokens import PlannerTokenizer
+from vitron_agent.wire import SIGNAL
 
 _KEPT = 4
 """Prompts whose keys and values are kept: about 12 MB each at 256 tokens."""
@@ -40,9 +42,16 @@ class LanguageModel:
         llama: The decoder.
         tokenizer: Of as many tokens.
         encoder: Makes tokens of media; None for a model that reads text alone.
+        heads: Make signals; None for a model that writes text alone.
     """
 
-    def __init__(self, llama: Llama, tokenizer: PlannerTokenizer, encoder: MediaEncoder | None = None) -> None:
+    def __init__(
+        self,
+        llama: Llama,
+        tokenizer: PlannerTokenizer,
+        encoder: MediaEncoder | None = None,
+        heads: SignalHeads | None = None,
+    ) -> None:
         if len(llama.embeddings) != len(tokenizer):
             raise WeightsError(
                 f"the model has {len(llama.embeddings)} tokens and the tokenizer {len(tokenizer)}: adapter and base "
@@ -51,6 +60,7 @@ class LanguageModel:
         self.llama = llama
         self.tokenizer = tokenizer
         self.encoder = encoder
+        self.heads = heads
         self.media = MediaTable()
         self.lock = threading.Lock()
         self._kept: list[_Kept] = []
@@ -75,7 +85,7 @@ class LanguageModel:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         llama = Llama(shape, weights, torch.device(device))
-        return cls(llama, tokenizer, load_media_encoder(adapter, llama.device) if has_media(adapter) else None)
+        return cls(llama, tokenizer, *(load_trained(adapter, llama.device) if sees(adapter) else ()))
 
     @torch.inference_mode()
     def see(self, key: str, item: Prepared) -> list[int]:
@@ -119,6 +129,18 @@ class Writer:
         self._unread = list(unread)
         self.passes = 0
         """Forward passes so far."""
+
+    @torch.inference_mode()
+    def signal(self) -> Signals:
+        """The signals of the step that was just written: (n_s, d) and (n_p, d). Needs ``heads``.
+
+        The signal tokens become no part of the sequence.
+        """
+        heads = self._model.heads
+        assert heads is not None
+        opening = self._model.tokenizer.ids[SIGNAL]
+        tokens = self._model.media.ids("signal tokens", lambda: heads.tokens)
+        return heads(self.look([opening, *tokens])[-len(tokens) :])
 
     def append(self, tokens: Sequence[int]) -> None:
         """Writes tokens that need no decision."""

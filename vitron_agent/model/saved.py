@@ -1,15 +1,18 @@
-"""What lies beside the PEFT adapter in a saved model's folder: its configuration, projector and region encoder."""
+"""What lies beside the PEFT adapter in a saved model's folder: its configuration, projector, region encoder, heads."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from vitron_agent.errors import WeightsError
 from vitron_agent.model.media import MediaConfig, MediaEncoder
+from vitron_agent.model.signals import SignalConfig, SignalHeads
 
 CONFIG, MODULES = "config.json", "vitron.safetensors"
 
@@ -20,16 +23,18 @@ class VitronConfig(BaseModel):
     Attributes:
         base: Name of the LLM that it was trained on.
         media: How media become tokens.
+        signals: How many signals there are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str
     media: MediaConfig
+    signals: SignalConfig = SignalConfig()
 
 
-def has_media(folder: Path) -> bool:
-    """Whether a saved model sees: older adapters and the released VITRON's are of text alone."""
+def sees(folder: Path) -> bool:
+    """Whether a saved model sees and signals: older adapters and the released VITRON's are of text alone."""
     return (folder / MODULES).is_file()
 
 
@@ -49,33 +54,40 @@ def read_config(folder: Path) -> VitronConfig:
         raise WeightsError(f"{path} cannot be read ({error}); name a folder that save_pretrained wrote") from error
 
 
-def load_media(media: MediaEncoder, folder: Path) -> None:
-    """Reads projector and region encoder from a saved model's folder.
+def save_parts(parts: Mapping[str, nn.Module], config: VitronConfig, folder: Path) -> None:
+    """Writes the configuration, and what was trained beside the LLM, by name, in float16."""
+    tensors = {
+        f"{name}.{key}": tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, part in parts.items()
+        for key, tensor in part.state_dict().items()
+    }
+    save_file(tensors, folder / MODULES, metadata={"format": "pt"})
+    (folder / CONFIG).write_text(json.dumps({"model_type": "vitron", **config.model_dump()}, indent=2) + "\n")
+
+
+def load_parts(parts: Mapping[str, nn.Module], folder: Path) -> None:
+    """Reads them, in place.
 
     Raises:
         WeightsError: They are missing, or of other sizes.
     """
     path = folder / MODULES
     try:
-        media.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+        for name, part in parts.items():
+            prefix = f"{name}."
+            part.load_state_dict({key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)})
     except (OSError, RuntimeError, SafetensorError) as error:
         raise WeightsError(f"{path} does not fit its configuration ({error}); fetch or train it again") from error
 
 
-def save_media(media: MediaEncoder, config: VitronConfig, folder: Path) -> None:
-    """Writes configuration, projector and region encoder, in float16."""
-    state = media.state_dict().items()
-    tensors = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state}
-    save_file(tensors, folder / MODULES, metadata={"format": "pt"})
-    (folder / CONFIG).write_text(json.dumps({"model_type": "vitron", **config.model_dump()}, indent=2) + "\n")
-
-
-def load_media_encoder(folder: Path, device: torch.device) -> MediaEncoder:
-    """The projector and region encoder of a saved model, for inference.
+def load_trained(folder: Path, device: torch.device) -> tuple[MediaEncoder, SignalHeads]:
+    """Projector and region encoder, and signal heads of a saved model, for inference.
 
     Raises:
         WeightsError: The folder is incomplete.
     """
-    media = MediaEncoder(read_config(folder).media)
-    load_media(media, folder)
-    return media.to(device).eval()
+    config = read_config(folder)
+    media, signals = MediaEncoder(config.media), SignalHeads(config.signals, config.media.width)
+    load_parts({"media": media, "signals": signals}, folder)
+    return media.to(device).eval(), signals.to(device).eval()

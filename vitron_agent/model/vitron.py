@@ -17,7 +17,8 @@ from vitron_agent.errors import WeightsError
 from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
 from vitron_agent.model.base import load_base
 from vitron_agent.model.media import MediaEncoder, Prepared
-from vitron_agent.model.saved import VitronConfig, load_media, read_config, save_media
+from vitron_agent.model.saved import VitronConfig, load_parts, read_config, save_parts
+from vitron_agent.model.signals import SignalHeads
 from vitron_agent.model.tokens import PlannerTokenizer
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ _CARD = """---
 
 # VITRON: {{ base }} that plans, sees and points
 
-An adapter for [vitron-agent]({{ repo_url }}): LoRA and added tokens for `{{ base }}`, and the projector from
-`{{ backbone }}` with its region encoder, after [VITRON](https://arxiv.org/abs/2412.19806) (NeurIPS 2024). It is no
+An adapter for [vitron-agent]({{ repo_url }}): LoRA and added tokens for `{{ base }}`, the projector from
+`{{ backbone }}` with its region encoder, and the signal heads, after [VITRON](https://arxiv.org/abs/2412.19806) (NeurIPS 2024). It is no
 model of its own: it loads on top of the frozen base.
 
 ```python
@@ -52,7 +53,7 @@ class VitronModel(
     repo_url="https://arxiv.org/abs/2412.19806",
     model_card_template=_CARD,
 ):
-    """LLM, LoRA, projector and region encoder.
+    """LLM, LoRA, projector, region encoder and signal heads.
 
     Args:
         llm: The base with its adapter, from :func:`vitron_agent.model.adapter.add_adapter`.
@@ -68,7 +69,9 @@ class VitronModel(
         self.llm = llm
         self.tokenizer = tokenizer
         self.vitron_config = config  # "config" is taken: Trainer writes to it
-        self.media = MediaEncoder(config.media, scale=float(words.weight.detach().float().square().mean().sqrt()))
+        scale = float(words.weight.detach().float().square().mean().sqrt())
+        self.media = MediaEncoder(config.media, scale)
+        self.signals = SignalHeads(config.signals, config.media.width, scale)
 
     @classmethod
     def on(
@@ -136,7 +139,7 @@ class VitronModel(
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_adapter(self.llm, save_directory, base=self.vitron_config.base)
-        save_media(self.media, self.vitron_config, save_directory)
+        save_parts({"media": self.media, "signals": self.signals}, self.vitron_config, save_directory)
 
     @classmethod
     def _from_pretrained(
@@ -160,5 +163,5 @@ class VitronModel(
         read = read_config(folder)
         llm, tokenizer = load_base(base or read.base)
         model = cls(continue_adapter(llm, tokenizer, folder, dropout=dropout), tokenizer, read)
-        load_media(model.media, folder)
+        load_parts({"media": model.media, "signals": model.signals}, folder)
         return model

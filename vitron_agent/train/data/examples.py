@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from vitron_agent.errors import MediaFormatError
 from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
@@ -149,7 +150,7 @@ def answers(
         where = f"{sample.source}/{sample.id}"
         try:
             items = eyes.look(sample)
-        except (OSError, ValueError) as error:  # a file that is missing or damaged ends no run of days
+        except (OSError, ValueError, MediaFormatError) as error:  # a file that is missing or damaged ends no run of days
             report(Bad(where, f"its media cannot be read: {error}"))
             continue
         example = build(sample, items, tokenizer, Plan(text=written(sample)))
