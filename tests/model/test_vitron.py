@@ -155,10 +155,9 @@ def test_signals_are_those_of_the_whole_model_and_leave_no_trace(saved: tuple[Pa
     plain = writer.look()
     signals = writer.signal()
     torch.testing.assert_close(signals.together(), expected.together(), rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(
-        fast.open([*prompt, 9]).look(), LanguageModel.load(base, folder).open([*prompt, 9]).look()
-    )
     assert len(plain) == 1
+    untouched = LanguageModel.load(base, folder, device="cpu")
+    torch.testing.assert_close(fast.open([*prompt, 9]).look(), untouched.open([*prompt, 9]).look())
 
 
 def test_a_picture_seen_again_is_not_read_again(saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):

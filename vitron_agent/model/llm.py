@@ -140,7 +140,8 @@ class Writer:
         assert heads is not None
         opening = self._model.tokenizer.ids[SIGNAL]
         tokens = self._model.media.ids("signal tokens", lambda: heads.tokens)
-        return heads(self.look([opening, *tokens])[-len(tokens) :])
+        signals: Signals = heads(self.look([opening, *tokens])[-len(tokens) :])
+        return signals
 
     def append(self, tokens: Sequence[int]) -> None:
         """Writes tokens that need no decision."""

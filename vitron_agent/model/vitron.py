@@ -33,8 +33,8 @@ _CARD = """---
 # VITRON: {{ base }} that plans, sees and points
 
 An adapter for [vitron-agent]({{ repo_url }}): LoRA and added tokens for `{{ base }}`, the projector from
-`{{ backbone }}` with its region encoder, and the signal heads, after [VITRON](https://arxiv.org/abs/2412.19806) (NeurIPS 2024). It is no
-model of its own: it loads on top of the frozen base.
+`{{ backbone }}` with its region encoder, and the signal heads, after [VITRON](https://arxiv.org/abs/2412.19806)
+(NeurIPS 2024). It is no model of its own: it loads on top of the frozen base.
 
 ```python
 from vitron_agent.model.vitron import VitronModel

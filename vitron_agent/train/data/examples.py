@@ -150,7 +150,7 @@ def answers(
         where = f"{sample.source}/{sample.id}"
         try:
             items = eyes.look(sample)
-        except (OSError, ValueError, MediaFormatError) as error:  # a file that is missing or damaged ends no run of days
+        except (OSError, ValueError, MediaFormatError) as error:  # one bad file ends no run
             report(Bad(where, f"its media cannot be read: {error}"))
             continue
         example = build(sample, items, tokenizer, Plan(text=written(sample)))
