@@ -29,7 +29,8 @@ def write_wordnet(folder: Path) -> None:
         offset, name = thing.wordnet_id[1:], thing.name.replace(" ", "_")
         above = sorted(thing.above - {thing.wordnet_id})
         pointers = "".join(f"@ {parent[1:]} n 0000 " for parent in above)
-        gloss = GLOSSES.get(thing.name, "a sturdy and solid example")
+        stuff = "x" + "".join(chr(ord("a") + int(digit)) for digit in offset)
+        gloss = GLOSSES.get(thing.name, f"a sturdy thing made of {stuff}")
         data.append(f"{offset} 05 n 01 {name} 0 {len(above):03} {pointers}| {gloss}  ")
         senses[name.lower()].append(offset)
     lines = [f"{name} n {len(found)} 1 @ {len(found)} 0 {' '.join(found)}  " for name, found in senses.items()]

@@ -9,6 +9,7 @@ import pytest
 from vitron_agent.errors import UsageError
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.tools.regions import mask_box, normalised, rasterise
+from vitron_agent.train.data.photos import paste
 from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.drawings import drawn
 from vitron_agent.train.data.photos.folder import read_pixels
@@ -218,6 +219,24 @@ def test_photos_are_captioned_and_referred_to_in_every_way(photos, cutouts):
             assert thing.phrase in sample.turns[0].reply
             assert thing.phrase in sample.turns[0].user
             assert thing.boxes[0] == normalised(mask_box(thing.masks[0]), 160, 120)
+
+
+@pytest.mark.parametrize("way", [Way.RELATION, Way.DESCRIPTION])
+def test_a_benchmark_asks_in_one_way_alone(photos, kinds, cutouts, way):
+    asked = Pasted(photos, kinds, cutouts, Part.TEST_NEW, ways={way}).samples([Task.REFERRING], 10)
+    assert {sample.id.rpartition("-")[2] for sample in asked} == {way}
+
+
+def test_nothing_is_pasted_on_what_was_learned_from(photos, kinds, cutouts, monkeypatch):
+    parts = {photo.path: photo.part for photo in photos}
+    read = []
+    monkeypatch.setattr(paste, "read_pixels", lambda path: read.append(path) or read_pixels(path))
+    for part in Part:
+        read.clear()
+        list(Pasted(photos, kinds, cutouts, part).samples([Task.CAPTION], 6))
+        assert read
+        assert all((parts[path] is Part.TRAIN) is (part is Part.TRAIN) for path in read)
+        assert part is Part.TEST_NEW or all(parts[path] is not Part.TEST_NEW for path in read)
 
 
 def test_tasks_that_photos_cannot_teach_are_refused(pasted):

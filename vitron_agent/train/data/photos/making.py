@@ -1,6 +1,6 @@
 """Samples of every task from photos and from cut-outs pasted on them, each made when it is asked for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 
@@ -30,6 +30,15 @@ _ALIKE = 0.6
 """This share of the scenes shows several things of one family."""
 _ABSENT = 0.1
 """This share of what is looked for is not there."""
+
+_BACKGROUNDS = {
+    Part.TRAIN: {Part.TRAIN},
+    Part.VAL: {Part.VAL},
+    Part.TEST_SEEN: {Part.VAL, Part.TEST_SEEN},
+    Part.TEST_NEW: {Part.VAL, Part.TEST_SEEN, Part.TEST_NEW},
+}
+"""Whose photos things are pasted on: none that was learned from, and none of a held-out word where that may be learned;
+with those of its own part alone a test would have few."""
 
 _DESCRIBE = ("Describe the picture.", "What can you see here?", "What is in the image?", "Tell me what this shows.")
 _DESCRIBE_REGION = ("What is in region-1?", "What did I mark?", "Describe region-1.", "What is this?")
@@ -77,19 +86,30 @@ class Pasted:
     """Samples of pasted scenes of one part; any can be had by its index.
 
     Args:
-        photos: Of any parts; those of the part that show places are the backgrounds; all are if none does.
+        photos: Of any parts; those of the part (a test's: of validation too) that show places are the backgrounds;
+            all are if none does.
         kinds: What cut-outs are called.
         cutouts: Of any parts; those of the part are pasted.
         part: Which is wanted.
         seed: The same seed gives the same samples, byte for byte.
+        ways: In which ways things are referred to; fewer than all leave out what is drawn on and what isn't there.
 
     Raises:
         UsageError: The part has no photos or no cut-outs.
     """
 
-    def __init__(self, photos: Sequence[Photo], kinds: Kinds, cutouts: Cutouts, part: Part, seed: int = 0) -> None:
-        self._cutouts, self._name = cutouts, f"{part}-{seed}"
-        self._photos = [photo for photo in photos if photo.part is part]
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        kinds: Kinds,
+        cutouts: Cutouts,
+        part: Part,
+        seed: int = 0,
+        *,
+        ways: Collection[Way] = frozenset(Way),
+    ) -> None:
+        self._cutouts, self._name, self._ways = cutouts, f"{part}-{seed}", frozenset(ways)
+        self._photos = [photo for photo in photos if photo.part in _BACKGROUNDS[part]]
         # A thing in the background that nobody speaks of makes captions and counts wrong.
         self._backgrounds = [photo for photo in self._photos if photo.kind.is_scenery] or self._photos
         usable = cutouts.usable(part)
@@ -154,7 +174,7 @@ class Pasted:
             kinds = dict(chosen)
             placed = [kinds[one.cutout] for one in scene.placements]
             others = [kind for _, kind in self._named]
-            self._last = (name, _Told(scene, self._cutouts, name, placed, others) if placed else None)
+            self._last = (name, _Told(scene, self._cutouts, name, placed, others, self._ways) if placed else None)
         return self._last[1]
 
     def _choose(self, rng: Random) -> list[tuple[Cutout, Kind]]:
@@ -200,9 +220,16 @@ class _Told(_Shown):
     """A scene of which everything has a name."""
 
     def __init__(
-        self, scene: Scene, cutouts: Cutouts, name: str, kinds: Sequence[Kind], others: Sequence[Kind]
+        self,
+        scene: Scene,
+        cutouts: Cutouts,
+        name: str,
+        kinds: Sequence[Kind],
+        others: Sequence[Kind],
+        ways: frozenset[Way],
     ) -> None:
         super().__init__(scene, cutouts, name)
+        self.ways = ways
         self.phrases = Phrases(kinds, self.seen, scene.background.kind)
         self.teller = Teller(self.phrases, scene.background.kind, others)
 
@@ -231,7 +258,7 @@ def _region_caption(told: _Told, rng: Random, name: str) -> Sample | None:
 
 def _referring(told: _Told, rng: Random, name: str) -> Sample | None:
     """Each way of saying it is as likely as the others; at times it is not there, or drawn on."""
-    roll = rng.random()
+    roll = rng.random() if len(told.ways) == len(Way) else 1.0
     if roll < _ABSENT:
         absent = told.teller.absent(rng)
         if absent is None:
@@ -240,7 +267,7 @@ def _referring(told: _Told, rng: Random, name: str) -> Sample | None:
         return told.sample(Task.REFERRING, f"{name}-absent", turn)
     if roll < 2 * _ABSENT:
         return _marked(told, rng, name)
-    by_way = told.phrases.all()
+    by_way = {way: phrases for way, phrases in told.phrases.all().items() if way in told.ways}
     if not by_way:
         return None
     phrase = rng.choice(by_way[rng.choice(list(by_way))])
