@@ -204,7 +204,7 @@ def test_photos_are_backgrounds_and_some_are_kept_for_measuring(tmp_path: Path) 
     folder.mkdir()
     for place in range(10):
         gray = np.full((150, 200, 3), 20 * place + 30, np.uint8)
-        Image.fromarray(gray).save(folder / f"{place}.png")
+        Image.fromarray(gray).save(folder / f"{place}.jpg", quality=100)
     recipe = Recipe(photos=folder)
     assert recipe.hash != DEFAULT.hash
     corners: dict[str, set[int]] = {}

@@ -160,8 +160,9 @@ def texts(sample: Sample) -> str:
 
 
 @cache
-def asked(task: Task, media: Media, count: int, split: Split = "train") -> tuple[Sample, ...]:
-    return tuple(samples(split, [task], count, media=media))
+def asked(task: Task, media: Media) -> tuple[Sample, ...]:
+    count = 800 if task is Task.QUESTION else 200
+    return tuple(samples("train", [task], count if media == "image" else count // 3, media=media))
 
 
 def kind(sample: Sample) -> str:
@@ -172,7 +173,7 @@ def kind(sample: Sample) -> str:
 @pytest.mark.parametrize("task", [Task.REFERRING, Task.QUESTION, Task.EDIT])
 def test_every_definite_phrase_names_exactly_its_things(task: Task, media: Media) -> None:
     kinds: Counter[str] = Counter()
-    for sample in asked(task, media, 300 if media == "image" else 150):
+    for sample in asked(task, media):
         reader = Reader(scene_of(sample))
         before = [thing for thing in sample.things if thing.medium == 0]
         for phrase in {thing.phrase for thing in before}:
@@ -183,14 +184,14 @@ def test_every_definite_phrase_names_exactly_its_things(task: Task, media: Media
         kinds[kind(sample)] += 1
     if task is Task.REFERRING:
         assert kinds.keys() >= {"attribute", "place", "relation", "ordinal", "all"}
-        assert min(kinds.values()) > 5
+        assert min(kinds.values()) > 2
         assert ("motion" in kinds) == (media == "video")
 
 
 @pytest.mark.parametrize("media", MEDIA)
 @pytest.mark.parametrize("task", [Task.CAPTION, Task.GROUNDED_CAPTION, Task.GENERATION])
 def test_captions_name_every_body_once_and_rightly(task: Task, media: Media) -> None:
-    for sample in asked(task, media, 60):
+    for sample in asked(task, media)[:60]:
         reader = Reader(scene_of(sample))
         named: Counter[int] = Counter()
         for phrase in dict.fromkeys(thing.phrase for thing in sample.things):
@@ -210,7 +211,7 @@ def test_captions_name_every_body_once_and_rightly(task: Task, media: Media) -> 
 @pytest.mark.parametrize("media", MEDIA)
 def test_answers_are_right(media: Media) -> None:
     kinds = set()
-    for sample in asked(Task.QUESTION, media, 500 if media == "image" else 250):
+    for sample in asked(Task.QUESTION, media):
         reader, reply = Reader(scene_of(sample)), sample.turns[0].reply
         bodies = bodies_of(sample, sample.things)
         one = reader.scene.bodies[next(iter(bodies), 0)]
@@ -252,11 +253,11 @@ def test_answers_are_right(media: Media) -> None:
 @pytest.mark.parametrize("media", MEDIA)
 def test_yes_is_as_often_right_as_no(media: Media) -> None:
     by_kind: dict[str, list[bool]] = {}
-    for sample in asked(Task.QUESTION, media, 1200 if media == "image" else 500):
+    for sample in asked(Task.QUESTION, media):
         if found := re.match("Yes|No,", sample.turns[0].reply):
             by_kind.setdefault(kind(sample), []).append(found[0] == "Yes")
     answers = [answer for some in by_kind.values() for answer in some]
-    assert len(answers) > 100
+    assert len(answers) > 60
     for some in (*by_kind.values(), answers):
         assert abs(np.mean(some) - 0.5) < 1.5 / len(some) ** 0.5  # three standard deviations
 
@@ -264,7 +265,7 @@ def test_yes_is_as_often_right_as_no(media: Media) -> None:
 def test_a_thing_that_is_asked_for_is_as_often_there_whatever_its_words() -> None:
     """No single word of the question tells the answer."""
     found: dict[str, list[bool]] = {}
-    for sample in asked(Task.QUESTION, "image", 1200):
+    for sample in asked(Task.QUESTION, "image"):
         if kind(sample) == "exists":
             for word in set(re.findall(r"\w+", sample.turns[0].user)) - {"Is", "Can", "you", "see", "there", "a", "an"}:
                 found.setdefault(word, []).append(sample.turns[0].reply.startswith("Yes"))
@@ -284,7 +285,7 @@ def test_words_of_held_out_looks_stay_out_of_all_other_splits(split: Split, medi
 def test_requests_are_varied_and_every_sentence_is_one() -> None:
     for media in MEDIA:
         for task in TASKS:
-            some = asked(task, media, 60)
+            some = asked(task, media)[:60]
             forms = {NOUN.sub("_", sample.turns[0].user) for sample in some}
             assert len(forms) >= 3
             for sample in some:

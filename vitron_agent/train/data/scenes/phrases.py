@@ -1,9 +1,9 @@
 """Nouns: what things are called after how they look, and which bodies of a scene a noun fits."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
 from itertools import combinations
 from random import Random
+from typing import NamedTuple
 
 from vitron_agent.train.data.scenes.model import Body, Scene
 from vitron_agent.train.data.scenes.seen import Judgement
@@ -12,8 +12,7 @@ _PLURALS = {"cross": "crosses"}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-@dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(NamedTuple):
     """Attributes that name things; the words of a noun stand in the order of the fields."""
 
     size: str | None = None
@@ -24,7 +23,7 @@ class Noun:
     def fits(self, body: Body) -> Judgement:
         """Whether the words are right for a body; None for the size of one that grows."""
         own = (body.size, body.color, body.pattern, body.shape)
-        if any(word is not None and word != right for word, right in list(zip(astuple(self), own, strict=True))[1:]):
+        if any(word is not None and word != right for word, right in list(zip(self, own, strict=True))[1:]):
             return False
         if self.size and body.growth > 1:
             return None
@@ -93,4 +92,4 @@ def own_nouns(scene: Scene, body: int) -> list[Noun]:
 
 def num_words(noun: Noun) -> int:
     """How many attributes a noun tells."""
-    return sum(getattr(noun, item.name) is not None for item in fields(noun))
+    return sum(word is not None for word in noun)

@@ -29,7 +29,7 @@ class Recipe:
         overlaps: Share of bodies that are put in front of or behind another one.
         hidden: The largest share of a body that others may hide; in a clip, in its first and last frame.
         travel: Least and greatest way of a moving body in a clip.
-        photos: A folder of photos (jpg, png) for half of the backgrounds; None = painted ones only. Every fifth photo
+        photos: A folder of photos (jpg) for half of the backgrounds; None = painted ones only. Every fifth photo
             is kept for val and test.
     """
 
@@ -60,7 +60,7 @@ class Recipe:
         if self.travel[1] > room:
             raise ConfigError(f"the largest body has {room:.2f} of the side to travel, got travel={self.travel}")
         if self.photos and not photo_paths(self.photos):
-            raise ConfigError(f"{self.photos} holds no photos (*.jpg, *.png); give another folder or photos=None")
+            raise ConfigError(f"{self.photos} holds no photos (*.jpg); give another folder or photos=None")
 
     @property
     def hash(self) -> str:
@@ -76,5 +76,5 @@ DEFAULT = Recipe()
 
 @lru_cache(maxsize=8)
 def photo_paths(folder: Path) -> tuple[Path, ...]:
-    """The photos of a folder, in the order of their names."""
-    return tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"}))
+    """The photos of a folder, in the order of their names; PNG files beside them are often label images."""
+    return tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"}))
