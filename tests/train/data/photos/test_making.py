@@ -149,6 +149,15 @@ def test_what_a_reply_names_stands_in_it_in_order(samples):
             assert thing.boxes.keys() == thing.masks.keys() == {0}
 
 
+def test_grounded_captions_name_every_thing_once(pasted):
+    for sample in pasted.samples([Task.EDIT, Task.GROUNDED_CAPTION], 60):
+        if sample.task is Task.GROUNDED_CAPTION:
+            empty = sample.media[0].load.args[0].background.path
+            covered = np.logical_or.reduce([thing.masks[0] for thing in sample.things])
+            assert not ((sample.media[0].load() != read_pixels(empty)).any(axis=2) & ~covered).any()
+            assert not any((one.masks[0] & other.masks[0]).any() for one, other in combinations(sample.things, 2))
+
+
 def test_drawings_are_on_their_thing(samples):
     kinds = Counter()
     for sample in samples:

@@ -62,15 +62,15 @@ class Teller:
     def caption(self, rng: Random) -> tuple[str, tuple[Named, ...]]:
         """Everything from left to right, equal things together: by name, or all by family where that tells them apart.
 
-        Things without a word that is free to be said are left out.
+        Empty where no free word is left for some thing.
         """
         order = sorted(self._things, key=lambda one: self._phrases.middle(one)[0])
-        groups = self._grouped(order, {Sort.FAMILY}) if rng.random() < _BY_FAMILY else {}
-        if not groups or any(sorted(things) != self._phrases.meant(word) for word, things in groups.items()):
+        groups = self._grouped(order, {Sort.FAMILY}) if rng.random() < _BY_FAMILY else None
+        if groups is None or any(sorted(things) != self._phrases.meant(word) for word, things in groups.items()):
             groups = self._grouped(order, {Sort.NAME, Sort.FAMILY})
-        named = [Named(_counted(word.text, len(things)), tuple(things)) for word, things in groups.items()]
-        if not named:
+        if groups is None:
             return "", ()
+        named = [Named(_counted(word.text, len(things)), tuple(things)) for word, things in groups.items()]
         text = _listed([one.words for one in named])
         return capital(text), (replace(named[0], words=capital(named[0].words)), *named[1:])
 
@@ -79,11 +79,14 @@ class Teller:
         names = self._background.names
         return f", and behind {'them' if len(self._things) > 1 else 'it'} {indefinite(names[0].text)}" if names else ""
 
-    def _grouped(self, order: Sequence[int], sorts: Collection[Sort]) -> dict[Word, list[int]]:
+    def _grouped(self, order: Sequence[int], sorts: Collection[Sort]) -> dict[Word, list[int]] | None:
+        """Things by the first word of some sorts; None if one has no such word."""
         groups: dict[Word, list[int]] = {}
         for thing in order:
-            if word := next((one for one in self._phrases.nouns(thing) if one.sort in sorts), None):
-                groups.setdefault(word, []).append(thing)
+            word = next((one for one in self._phrases.nouns(thing) if one.sort in sorts), None)
+            if word is None:
+                return None
+            groups.setdefault(word, []).append(thing)
         return groups
 
     def question(self, rng: Random) -> Told | None:
@@ -173,7 +176,7 @@ class Teller:
             )
 
     def _what(self, rng: Random) -> Iterator[Told]:
-        """What the thing is that a family and a side single out; at times the other way round."""
+        """What the thing is that a family and a side single out."""
         for thing in self._things:
             names = [word for word in self._phrases.nouns(thing) if word.sort is Sort.NAME]
             for family in self._phrases.nouns(thing):
