@@ -1,5 +1,6 @@
 """Samples of procedural scenes: the form of all sources, drawings on things, edits that change only their own."""
 
+import pickle
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -151,6 +152,11 @@ def test_edits_change_their_things_and_nothing_else(media: Media) -> None:
         mediums = {thing.medium for thing in one.things}
         assert mediums == {"remove": {0}, "add": {1}}.get(operation, {0, 1})
     assert len(operations) == 5
+
+
+def test_media_can_be_sent_to_other_processes(some: Sequence[Sample]) -> None:
+    for medium in some[0].media:
+        assert (pickle.loads(pickle.dumps(medium)).load() == medium.load()).all()
 
 
 def test_what_scenes_cannot_give_is_refused() -> None:

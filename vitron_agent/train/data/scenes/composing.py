@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -40,6 +41,7 @@ _CONTRAST = 85
 """Least distance, in RGB, of a body's color to the background's tint."""
 
 
+@lru_cache(maxsize=64)
 def scene(seed: int, recipe: Recipe = DEFAULT, media: Media = "image") -> Scene:
     """The scene of a seed: the same at any time, on any machine.
 
