@@ -60,10 +60,15 @@ class Oracle:
 
 
 @pytest.fixture(scope="session")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Kinds:
+def wordnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wordnet")
     write_wordnet(folder)
-    return Kinds(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kinds(wordnet: Path) -> Kinds:
+    return Kinds(wordnet)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -10,6 +12,7 @@ from vitron_agent.errors import UsageError
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.tools.regions import mask_box, normalised, rasterise
 from vitron_agent.train.data.photos import paste
+from vitron_agent.train.data.photos.__main__ import main
 from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.drawings import drawn
 from vitron_agent.train.data.photos.folder import read_pixels
@@ -263,3 +266,24 @@ def test_without_cutouts_it_is_said_how_to_make_them(tmp_path, photos, kinds, pa
 
 def test_a_sheet_has_a_tile_for_each_sample(samples):
     assert draw_sheet(samples[:7]).size == (6 * 320, 2 * 380)
+
+
+def test_what_nobody_named_is_asked_for_by_drawing(tmp_path, photos, kinds, cutouts):
+    mixed = Cutouts(tmp_path)
+    one = cutouts.usable(Part.TRAIN)[0]
+    for cutout in (one, replace(one, name="segment-1", wordnet_id="")):
+        mixed.add(cutout, read_pixels(Path(one.photo)), cutouts.mask(one))
+    pasted = Pasted(photos, kinds, mixed, Part.TRAIN)
+    for index in range(5):
+        sample = pasted.unnamed(index)
+        assert (sample.task, sample.regions[0].name) == (Task.REFERRING, "region-1")
+        (thing,) = sample.things
+        assert thing.phrase in sample.turns[0].reply
+        assert (rasterise(sample.regions[0], 160, 120) & thing.masks[0]).any()
+
+
+def test_the_command_draws_a_sheet(tmp_path, folder, cutouts, wordnet, monkeypatch):
+    arguments = [str(folder), "--cutouts", str(cutouts.folder), "--wordnet", str(wordnet), "--count", "6"]
+    monkeypatch.setattr("sys.argv", ["photos", *arguments, "--sheet", str(tmp_path / "sheet.png")])
+    main()
+    assert (tmp_path / "sheet.png").stat().st_size > 0
