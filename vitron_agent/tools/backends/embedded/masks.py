@@ -116,19 +116,28 @@ def _window(hints: Hints, width: int, height: int) -> PixelBox | None:
 
 def _trimap(hints: Hints, window: PixelBox, full: tuple[int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
     """GrabCut's four labels for the window at a working size of (width, height)."""
-    prior = _windowed(hints.prior, window, full, size)
+    prior = windowed(hints.prior, window, full, size)
     trimap = np.full(prior.shape, cv2.GC_BGD, np.uint8)
     trimap[prior > _EXCLUDED] = cv2.GC_PR_BGD
     trimap[prior > 0.5] = cv2.GC_PR_FGD
     trimap[prior > _SURE] = cv2.GC_FGD
     for known, label in ((hints.outside, cv2.GC_BGD), (hints.inside, cv2.GC_FGD)):
         if known is not None:
-            trimap[_windowed(known.astype(np.float32), window, full, size) > 0.5] = label
+            trimap[windowed(known.astype(np.float32), window, full, size) > 0.5] = label
     return trimap
 
 
-def _windowed(values: Probability, window: PixelBox, full: tuple[int, int], size: tuple[int, int]) -> Probability:
-    """A map over the whole picture, as seen in a window of it at another size."""
+def windowed(
+    values: Probability, window: tuple[float, float, float, float], full: tuple[float, float], size: tuple[int, int]
+) -> Probability:
+    """A map over the whole picture, as seen in a window of it.
+
+    Args:
+        values: The map, of any size.
+        window: (left, top, right, bottom) in the picture; it may reach beyond it, where the border goes on.
+        full: Width and height of the picture.
+        size: Width and height of what is returned.
+    """
     scale_x, scale_y = values.shape[1] / full[0], values.shape[0] / full[1]
     left, top, right, bottom = window
     step_x, step_y = (right - left) / size[0] * scale_x, (bottom - top) / size[1] * scale_y

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from vitron_agent.messages import Region
+from vitron_agent.messages import Point, Region
 from vitron_agent.tools.backends.embedded.masks import Hints, Probability
 from vitron_agent.tools.backends.embedded.vision import View, Vision
+from vitron_agent.tools.backends.embedded.windows import Cue
 from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.image_segmentation import Prompt
-from vitron_agent.tools.regions import CLICK_RADIUS, rasterise, split_points
+from vitron_agent.tools.regions import CLICK_RADIUS, mask_box, normalised, rasterise, split_points
 
 Size: TypeAlias = tuple[int, int]
 """(width, height)."""
@@ -57,14 +58,56 @@ def region_hints(view: View, vision: Vision, prompt: Prompt) -> Hints:
     logits = _look_for(view, vision, seed)
     if around:
         logits -= _fitting_threshold(logits, area)
-        reach = area_of(around, prompt, (inside.shape[1], inside.shape[0]))
-        outside |= ~_grown(reach, _SLACK)
+        outside |= ~reach(prompt, inside.shape[::-1])
         logits[~_grown(area, _SLACK)] = -np.inf
     else:
         logits += EAGER
         logits[_distance(seed > 0) > _REACH * max(size)] = -np.inf
         logits[~_connected(logits > 0, seed > 0)] = -np.inf
     return Hints(probability(logits), inside, outside)
+
+
+def region_cues(prompt: Prompt, width: int, height: int) -> list[Cue]:
+    """What the regions say to the mask decoder.
+
+    Args:
+        prompt: Its regions.
+        width: Of the map in which strokes are drawn.
+        height: Of that map.
+
+    Returns:
+        A cue for each thing around which something is drawn, or one for all clicks and strokes.
+    """
+    on: list[Point] = []
+    off: list[Point] = []
+    strokes = [region for region in prompt.regions if region.kind == "scribble"]
+    for region in prompt.regions:
+        if region.kind == "points":
+            positive = region.labels or (True,) * len(region.coordinates)
+            for point, wanted in zip(region.coordinates, positive, strict=True):
+                (on if wanted else off).append(point)
+    stroke = area_of(strokes, prompt, (width, height)) if strokes else None
+    around = [region for region in prompt.regions if region.kind in AROUND]
+    if not around:
+        return [Cue(on=on, off=off, stroke=stroke)]
+    return [_cue_around(region, Cue(on=on, off=off, stroke=stroke), prompt, (width, height)) for region in around]
+
+
+def _cue_around(region: Region, clicked: Cue, prompt: Prompt, size: Size) -> Cue:
+    """What a drawing around a thing says, with the clicks and strokes in it."""
+    area = area_of([region], prompt, size)
+    pixels = mask_box(area)
+    assert pixels is not None
+    box = normalised(pixels, *size)
+    inner = [(x, y) for x, y in clicked.on if box[0] <= x <= box[2] and box[1] <= y <= box[3]]
+    stroke = None if clicked.stroke is None else clicked.stroke & area
+    rough = None if region.kind == "box" else area.astype(np.float32)
+    return Cue(rough, box, inner, clicked.off, stroke if stroke is not None and stroke.any() else None)
+
+
+def reach(prompt: Prompt, size: Size) -> MaskArray:
+    """Everything that may be on a thing around which something was drawn."""
+    return _grown(area_of((region for region in prompt.regions if region.kind in AROUND), prompt, size), _SLACK)
 
 
 def probability(logits: NDArray[np.float32]) -> Probability:

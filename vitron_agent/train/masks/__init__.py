@@ -1,0 +1,1 @@
+"""Learning to outline: pictures with known masks, simulated prompts, and photos made by pasting."""
