@@ -1,11 +1,17 @@
 """Alignment on a tiny random llama: only what sees is trained, it learns what is seen, and a run can go on."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests import tiny
 from tests.train.data.test_examples import CONFIG, TwoFeatures
@@ -19,7 +25,7 @@ from vitron_agent.train.stage1_alignment import Config, debug, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
 MEDIA = CONFIG.model_copy(update={"width": 32})
-QUICK = replace(debug(), epochs=60, batch=4, learning_rate=3e-2, save_steps=25)
+QUICK = replace(debug(), epochs=60, batch=4, learning_rate=1e-2, save_steps=25)
 
 
 @pytest.fixture
@@ -91,6 +97,43 @@ def test_small_batches_add_up_to_large_ones(tmp_path: Path):
     large = run(config, tmp_path / "large")
     small = run(replace(config, batch=2, accumulate=4), tmp_path / "small")
     assert all(torch.allclose(large[name], small[name], atol=1e-3) for name in large)
+
+
+def in_processes(count: int, out: Path) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """The logged losses and the product of a run that so many processes share."""
+    code = "from tests.train.test_stage1_alignment import run_shared; run_shared(sys.argv[1])"
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={count}",
+        f"--master-port={free_port()}",
+    ]
+    command = [*launcher, "--no-python", sys.executable, "-c", f"import sys; {code}", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    [state] = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    losses = [entry["loss"] for entry in json.loads(state.read_text())["log_history"] if "loss" in entry]
+    return losses, load_file(out / "model" / "vitron.safetensors")
+
+
+def run_shared(out: str) -> None:
+    """What each of them runs."""
+    run(replace(QUICK, epochs=15, batch=4 // int(os.environ["WORLD_SIZE"])), Path(out))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_two_processes_lose_what_one_loses(tmp_path: Path):
+    (alone, one), (together, two) = (in_processes(count, tmp_path / str(count)) for count in (1, 2))
+    assert len(alone) > 0
+    assert together == pytest.approx(alone, rel=1e-3)
+    assert all(torch.allclose(one[name].float(), two[name].float(), atol=2e-3) for name in one)
 
 
 def test_checkpoints_hold_only_what_is_trained_and_belong_to_their_stage(tmp_path: Path):

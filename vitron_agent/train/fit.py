@@ -58,7 +58,7 @@ def fit(
     """Trains what requires a gradient; returns the mean training loss.
 
     A run goes on from its last checkpoint when it is started again with the same ``out``; only what is trained is
-    written there.
+    written there. Started by ``torchrun``, several processes share each step.
 
     Args:
         model: In place.
@@ -86,10 +86,13 @@ def fit(
             value = loss(wrapped, inputs, num_items_in_batch)
             if not bool(value.isfinite()):
                 raise ConfigError(f"the loss is {value.item()} at step {self.state.global_step}; lower --learning-rate")
+            if num_items_in_batch is not None:  # it counts the labels of all processes, whose gradients are averaged
+                value = value * self.accelerator.num_processes
             return (value, {}) if return_outputs else value
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:  # noqa: ARG002
-            return Grouped([len(example["input_ids"]) for example in examples], schedule.batch * schedule.accumulate)
+            lengths = [len(example["input_ids"]) for example in examples]
+            return Grouped(lengths, schedule.batch * schedule.accumulate * self.accelerator.num_processes)
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
             place = Path(output_dir or str(folder))
@@ -121,7 +124,6 @@ def fit(
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             control.should_training_stop |= state.global_step == schedule.stop_after
 
-    steps = -(-len(examples) // (schedule.batch * schedule.accumulate)) * schedule.epochs
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=schedule.batch,
@@ -130,7 +132,7 @@ def fit(
         num_train_epochs=schedule.epochs,
         learning_rate=schedule.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=int(steps * schedule.warmup),
+        warmup_steps=schedule.warmup,
         weight_decay=0.0,
         bf16=schedule.bf16,
         use_cpu=not torch.cuda.is_available(),
@@ -148,10 +150,18 @@ def fit(
         model=model, args=arguments, train_dataset=examples, data_collator=collate, callbacks=[Stop()]
     )
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None  # type: ignore[no-untyped-call]
-    return float(trainer.train(resume_from_checkpoint=last).training_loss)
+    mean = torch.tensor(trainer.train(resume_from_checkpoint=last).training_loss, device=trainer.accelerator.device)
+    return float(trainer.accelerator.reduce(mean, reduction="mean"))
 
 
 _WEIGHTS = "trained.safetensors"
+
+
+def is_main_process() -> bool:
+    """Whether this process writes the product; True where there is only one."""
+    from accelerate import PartialState  # type: ignore[import-untyped]
+
+    return bool(PartialState().is_main_process)
 
 
 def trained(model: "nn.Module") -> "dict[str, torch.Tensor]":

@@ -24,7 +24,7 @@ from vitron_agent.model.vitron import VitronModel
 from vitron_agent.train.data.examples import Example, Eyes, answers, collate
 from vitron_agent.train.data.samples import Task
 from vitron_agent.train.data.sources import LeftOut, add_source_options, gather
-from vitron_agent.train.fit import Schedule, add_options, chosen, fit
+from vitron_agent.train.fit import Schedule, add_options, chosen, fit, is_main_process
 from vitron_agent.train.losses import plan_loss
 
 TASKS = (Task.CAPTION, Task.REGION_CAPTION)
@@ -82,7 +82,8 @@ def train(config: Config, examples: list[Example], model: VitronModel, out: Path
     model.requires_grad_(requires_grad=False)
     model.media.requires_grad_()
     mean = fit(model, examples, collate, plan_loss, config, out)
-    model.save_pretrained(out / "model")
+    if is_main_process():
+        model.save_pretrained(out / "model")
     return mean
 
 

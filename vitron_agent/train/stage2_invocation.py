@@ -25,7 +25,7 @@ from vitron_agent.model.base import BASE, load_base
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.prompt import IGNORED, build_example
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
-from vitron_agent.train.fit import Schedule, add_options, chosen, fit
+from vitron_agent.train.fit import Schedule, add_options, chosen, fit, is_main_process
 from vitron_agent.train.losses import plan_loss
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def train(
         adapted = add_adapter(model, tokenizer, rank=config.rank, alpha=config.alpha, dropout=config.dropout)
     loss = partial(plan_loss, module_token=tokenizer.ids["<Module>"], answer_weight=config.answer_weight)
     mean = fit(adapted, examples, collate, loss, config, out)
-    save_adapter(adapted, out / "adapter", base=base)
+    if is_main_process():
+        save_adapter(adapted, out / "adapter", base=base)
     return mean
 
 
