@@ -11,6 +11,7 @@ from vitron_agent.planners.prompt import (
     context_line,
     encode_prompt,
     render,
+    shown,
 )
 from vitron_agent.wire import read_plan, write_plan
 
@@ -116,3 +117,17 @@ def test_an_example_is_prompt_and_target(plan: Plan):
     assert read_plan(written(ids[len(prompt) : -1])) == plan
     learned = written([label for label in labels if label != IGNORED][:-1])
     assert learned == write_plan(plan).replace("image-2</Output>", "</Output>")
+
+
+def test_only_what_came_or_is_meant_is_shown():
+    media = tuple(Medium(handle=f"image-{number}", kind="image") for number in range(1, 9))
+    mask = Medium(handle="mask-1", kind="mask")
+    box = Region.box(0.1, 0.1, 0.2, 0.2)
+    assert shown(PlanRequest(text="x", media=media, current="image-3")) == ("image-3",)
+    request = PlanRequest(
+        text="x", media=(*media, mask), attached=("image-8", "mask-1"), current="image-8", regions=(box, box)
+    )
+    assert shown(request) == ("image-8", "region-1", "region-2")
+    many = PlanRequest(text="x", media=media, attached=tuple(medium.handle for medium in media), current="image-8")
+    assert shown(many) == ("image-5", "image-6", "image-7", "image-8")
+    assert shown(PlanRequest(text="x")) == ()

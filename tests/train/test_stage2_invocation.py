@@ -10,11 +10,19 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from tests import tiny
+from tests.train.data.test_examples import CONFIG, DRAWN, TwoFeatures, sample
+from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.tokens import PlannerTokenizer
+from vitron_agent.model.vitron import VitronModel
 from vitron_agent.planners.prompt import IGNORED
+from vitron_agent.train.data.examples import Eyes, collate
 from vitron_agent.train.data.invocations import compose
+from vitron_agent.train.data.showing import Stock
 from vitron_agent.train.losses import plan_loss
-from vitron_agent.train.stage2_invocation import Config, collate, debug, tokenise, train
+from vitron_agent.train.stage2_invocation import Config, debug, tokenise, train, train_seeing
+
+MEDIA = CONFIG.model_copy(update={"width": 32})
 
 
 @pytest.fixture
@@ -132,3 +140,17 @@ def test_a_run_that_is_stopped_on_its_way_can_go_on(
     assert any(not torch.equal(whole[name], stopped[name]) for name in whole)
     resumed = run(config, tmp_path / "part")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
+def test_a_model_that_sees_learns_plans_with_its_projector_and_keeps_its_signals(tmp_path: Path) -> None:
+    stock = Stock([sample(clip=True, regions=DRAWN)], Eyes(TwoFeatures(), MEDIA), seed=1)
+    examples, _ = tokenise(compose(12, seed=5), tiny.tokenizer(), 2000, stock)
+    made = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
+    before = deepcopy(made.state_dict())
+    train_seeing(replace(debug(), epochs=2), examples, made, tmp_path)
+    changed = {name for name, tensor in made.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert all("lora" in name or "token_adapter" in name or name.startswith("media.") for name in changed)
+    assert any("lora_B" in name for name in changed)
+    assert {"media.projector.layers.0.weight", "media.regions.content.1.weight"} <= changed
+    assert (tmp_path / "model" / "vitron.safetensors").is_file()

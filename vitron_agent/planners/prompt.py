@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from vitron_agent.errors import UsageError
-from vitron_agent.messages import Plan
+from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.base import PlanRequest
 from vitron_agent.wire import write_plan
@@ -31,6 +31,8 @@ SYSTEM = "Plan image and video work with modules, or answer in words."
 HISTORY_TURNS = 2
 MAX_MEDIA = 8
 """Handles named in a prompt; every known handle can be written in a plan."""
+MAX_SHOWN = 4
+"""Pictures and clips whose look is in a prompt."""
 MAX_REQUEST_TOKENS = 2048
 PAST_CHARACTERS = 240
 """Earlier requests, answers and errors are cut to so many characters."""
@@ -91,6 +93,17 @@ def context_line(request: PlanRequest) -> str:
         if region.source and region.source != request.current:
             words.append(region.source)
     return " ".join(words) or "nothing"
+
+
+def shown(request: PlanRequest) -> tuple[Handle, ...]:
+    """The handles whose look belongs into a prompt: what came now or is meant by "it", and what was drawn.
+
+    What the conversation has beside them is named, but not shown: a picture takes as long to read as a long request.
+    """
+    kinds = {medium.handle: medium.kind for medium in request.media}
+    named = dict.fromkeys([*request.attached, *([request.current] if request.current else [])])
+    pictures = [handle for handle in named if kinds.get(handle) in ("image", "video")]
+    return (*pictures[-MAX_SHOWN:], *(f"region-{number}" for number in range(1, len(request.regions) + 1)))
 
 
 def encode_prompt(request: PlanRequest, tokenizer: PlannerTokenizer, seen: Seen = _NOTHING) -> list[int]:

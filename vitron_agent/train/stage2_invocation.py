@@ -9,6 +9,9 @@ r"""Stage 2, invocation tuning: teaches the planner LLM to write plans (paper Ap
 LoRA on every linear layer and the rows of the added tokens are trained; prompts carry no loss. A run goes on from its
 last checkpoint when it is started again with the same ``--out``; losses go to TensorBoard in that folder. The
 product, ``OUT/adapter``, is what ``VitronPlanner(adapter=...)`` loads.
+
+With ``--model STAGE_1_OUT/model`` the model that sees is trained: something stands behind the handles of each request,
+and captions and questions about scenes keep it answering. The product is ``OUT/model``.
 """
 
 import argparse
@@ -18,18 +21,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from vitron_agent.config import Settings
 from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
 from vitron_agent.model.base import BASE, load_base
+from vitron_agent.model.encoders.backbone import load_backbone
 from vitron_agent.model.tokens import PlannerTokenizer
-from vitron_agent.planners.prompt import IGNORED, build_example
+from vitron_agent.model.vitron import VitronModel
+from vitron_agent.train.data.examples import Example, Eyes, answers, collate, example
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
-from vitron_agent.train.fit import Schedule, add_options, chosen, fit, is_main_process
+from vitron_agent.train.data.samples import Task
+from vitron_agent.train.data.showing import Stock
+from vitron_agent.train.data.sources import LeftOut, add_source_options, gather
+from vitron_agent.train.fit import Loss, Schedule, add_options, chosen, fit, is_main_process
 from vitron_agent.train.losses import plan_loss
 
 if TYPE_CHECKING:
-    import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 
@@ -70,55 +79,35 @@ def paper() -> Config:
     return Config(rank=128, alpha=256, dropout=0.1, learning_rate=3e-4, epochs=1, batch=128, max_tokens=2048, bf16=True)
 
 
+ANSWERED = (Task.CAPTION, Task.REGION_CAPTION, Task.QUESTION)
+"""What is answered in words beside the plans."""
 SIZES = {"debug": debug, "embedded": embedded, "paper": paper}
 
 
-class Examples(Protocol):
-    """Tokenised examples, as a map-style dataset."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> dict[str, list[int]]: ...
-
-
 def tokenise(
-    records: Iterable[Record], tokenizer: PlannerTokenizer, max_tokens: int
-) -> tuple[list[dict[str, list[int]]], int]:
-    """Examples with labels, and the number of records that were left out because they are too long."""
+    records: Iterable[Record], tokenizer: PlannerTokenizer, max_tokens: int, stock: Stock | None = None
+) -> tuple[list[Example], int]:
+    """Examples with labels, and the number of records that were left out because they are too long.
+
+    Args:
+        records: Requests and plans.
+        tokenizer: With the added tokens.
+        max_tokens: Longer ones are left out.
+        stock: What stands behind handles, for a model that sees.
+    """
     examples, skipped = [], 0
     for record in records:
-        input_ids, labels = build_example(record.request, record.plan(), tokenizer)
-        if len(input_ids) > max_tokens:
+        made = example(record.request, record.plan(), tokenizer, stock.behind(record.request) if stock else {})
+        if len(made["input_ids"]) > max_tokens:
             skipped += 1
         else:
-            examples.append({"input_ids": input_ids, "labels": labels})
+            examples.append(made if stock else {name: made[name] for name in ("input_ids", "labels")})
     return examples, skipped
-
-
-def collate(batch: Sequence[dict[str, list[int]]]) -> "dict[str, torch.Tensor]":
-    """Pads on the right to the longest example; padding carries no loss and nothing attends to it.
-
-    On the right, because a padded position then still attends to its own text: one that attends to nothing is NaN in
-    some attention kernels.
-    """
-    import torch
-
-    longest = max(len(example["input_ids"]) for example in batch)
-
-    def padded(name: str, fill: int) -> torch.Tensor:
-        return torch.tensor([example[name] + [fill] * (longest - len(example[name])) for example in batch])
-
-    mask = [[1] * len(example["input_ids"]) + [0] * (longest - len(example["input_ids"])) for example in batch]
-    return {
-        "input_ids": padded("input_ids", 0),
-        "labels": padded("labels", IGNORED),
-        "attention_mask": torch.tensor(mask),
-    }
 
 
 def train(
     config: Config,
-    examples: Examples,
+    examples: Sequence[Example],
     model: "PreTrainedModel",
     tokenizer: PlannerTokenizer,
     out: Path,
@@ -143,11 +132,33 @@ def train(
         adapted = continue_adapter(model, tokenizer, adapter, dropout=config.dropout)
     else:
         adapted = add_adapter(model, tokenizer, rank=config.rank, alpha=config.alpha, dropout=config.dropout)
-    loss = partial(plan_loss, module_token=tokenizer.ids["<Module>"], answer_weight=config.answer_weight)
-    mean = fit(adapted, examples, collate, loss, config, out)
+    mean = fit(adapted, examples, collate, _loss(config, tokenizer), config, out)
     if is_main_process():
         save_adapter(adapted, out / "adapter", base=base)
     return mean
+
+
+def train_seeing(config: Config, examples: Sequence[Example], model: VitronModel, out: Path) -> float:
+    """Trains the LoRA, projector and region encoder of a model, saves ``out/model`` and returns the mean training loss.
+
+    Args:
+        config: The run; rank, alpha and dropout are the model's.
+        examples: With media.
+        model: Of stage 1.
+        out: Folder for checkpoints, logs and the model; a run found there is continued.
+    """
+    from transformers import set_seed
+
+    set_seed(config.seed)
+    model.signals.requires_grad_(requires_grad=False)
+    mean = fit(model, examples, collate, _loss(config, model.tokenizer), config, out)
+    if is_main_process():
+        model.save_pretrained(out / "model")
+    return mean
+
+
+def _loss(config: Config, tokenizer: PlannerTokenizer) -> Loss:
+    return partial(plan_loss, module_token=tokenizer.ids["<Module>"], answer_weight=config.answer_weight)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -160,13 +171,21 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--base", type=Path, help="folder of the base model (default: the one that was pulled)")
     parser.add_argument("--adapter", type=Path, help="folder of an adapter to begin with (default: a new one)")
+    parser.add_argument("--model", type=Path, help="folder of a model of stage 1: plans are learned with media tokens")
+    parser.add_argument("--features", type=Path, help="with --model: folder where what the backbone saw is kept")
+    add_source_options(parser, scenes=48, clips=16)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--evaluate", type=Path, nargs="*", default=[], help="evaluation files to score afterwards")
     options = parser.parse_args(arguments)
     if options.adapter and (options.rank or options.alpha):
         parser.error("--adapter brings its own rank and scale; leave out --rank and --alpha")
+    if options.model and (options.adapter or options.rank or options.alpha):
+        parser.error("--model brings its own adapter, rank and scale; leave out --adapter, --rank and --alpha")
     config = chosen(options, SIZES)
     records = _records(options.data, config.seed, options.exclude)
+    if options.model:
+        _main_seeing(options, config, records)
+        return
     model, tokenizer = load_base(options.base or BASE)
     examples, skipped = tokenise(records, tokenizer, config.max_tokens)
     sys.stderr.write(
@@ -179,7 +198,25 @@ def main(arguments: list[str] | None = None) -> None:
         evaluate(model, tokenizer, path, options.out)
 
 
-def evaluate(model: "PreTrainedModel", tokenizer: PlannerTokenizer, path: Path, out: Path) -> None:
+def _main_seeing(options: argparse.Namespace, config: Config, records: Iterator[Record]) -> None:
+    model = VitronModel.from_pretrained(options.model, base=options.base, dropout=config.dropout)
+    media = model.vitron_config.media
+    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
+    left_out = LeftOut()
+    samples = list(gather(options, ANSWERED, left_out))
+    plans, skipped = tokenise(records, model.tokenizer, config.max_tokens, Stock(samples, eyes, config.seed))
+    words = list(answers(samples, eyes, model.tokenizer, config.max_tokens, left_out))
+    sys.stderr.write(
+        f"{len(plans)} plans, {skipped} left out as longer than {config.max_tokens} tokens; "
+        f"{len(words)} answers; {left_out}\n{config}\n"
+    )
+    loss = train_seeing(config, plans + words, model, options.out)
+    sys.stderr.write(f"mean training loss {loss:.4f}; model in {options.out / 'model'}\n")
+    for path in options.evaluate:
+        evaluate(model.llm, model.tokenizer, path, options.out)
+
+
+def evaluate(model: "PreTrainedModel | PeftModel", tokenizer: PlannerTokenizer, path: Path, out: Path) -> None:
     """Prints the scores of an evaluation file and writes each row's plan to ``out/eval-<file>``."""
     from vitron_agent.train.metrics.generate import judge_texts, write_plans
     from vitron_agent.train.metrics.planner import read_rows, scores

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from vitron_agent.train.data.samples import Bad, Sample
 from vitron_agent.wire import read_plan
 
 Example = dict[str, Any]
-"""``input_ids``, ``labels`` and ``media``, the prepared items whose tokens its negative ids are."""
+"""``input_ids``, ``labels`` and, for a model that sees, ``media``: the items whose tokens its negative ids are."""
 
 
 class Eyes:
@@ -118,14 +118,19 @@ def as_request(sample: Sample) -> PlanRequest:
 
 
 def build(sample: Sample, items: Sequence[Prepared], tokenizer: PlannerTokenizer, reply: Plan) -> Example:
-    """One example; its media tokens are numbered from -1 down, item by item."""
-    seen, start = {}, 0
+    """One example of a sample, of which ``items`` were seen."""
     names = [*handles(sample), *(f"region-{number}" for number in range(1, len(sample.regions) + 1))]
-    for name, item in zip(names, items, strict=True):
-        seen[name] = range(-1 - start, -1 - start - count_tokens(item), -1)
+    return example(as_request(sample), reply, tokenizer, dict(zip(names, items, strict=True)))
+
+
+def example(request: PlanRequest, reply: Plan, tokenizer: PlannerTokenizer, seen: Mapping[Handle, Prepared]) -> Example:
+    """One example; its media tokens are numbered from -1 down, item by item."""
+    ids, start = {}, 0
+    for name, item in seen.items():
+        ids[name] = range(-1 - start, -1 - start - count_tokens(item), -1)
         start += count_tokens(item)
-    input_ids, labels = build_example(as_request(sample), reply, tokenizer, seen)
-    return {"input_ids": input_ids, "labels": labels, "media": list(items)}
+    input_ids, labels = build_example(request, reply, tokenizer, ids)
+    return {"input_ids": input_ids, "labels": labels, "media": list(seen.values())}
 
 
 def answers(
@@ -153,31 +158,33 @@ def answers(
         except (OSError, ValueError, MediaFormatError) as error:  # one bad file ends no run
             report(Bad(where, f"its media cannot be read: {error}"))
             continue
-        example = build(sample, items, tokenizer, Plan(text=written(sample)))
-        if len(example["input_ids"]) > max_tokens:
+        made = build(sample, items, tokenizer, Plan(text=written(sample)))
+        if len(made["input_ids"]) > max_tokens:
             report(Bad(where, f"longer than {max_tokens} tokens"))
         else:
-            yield example
+            yield made
 
 
 def collate(batch: Sequence[Example]) -> dict[str, Any]:
-    """Pads on the right, as stage 2 does, and numbers media tokens through the whole batch."""
-    longest = max(len(example["input_ids"]) for example in batch)
-    ids, labels, mask, media = [], [], [], []
+    """Pads to the longest example, and numbers media tokens through the whole batch.
+
+    On the right, because a padded position then still attends to its own text: one that attends to nothing is NaN in
+    some attention kernels. Padding carries no loss and nothing attends to it. Examples without ``media``, for a model
+    that reads text alone, give a batch without.
+    """
+    longest = max(len(each["input_ids"]) for each in batch)
+    ids, labels, mask = [], [], []
+    media: list[Prepared] = []
     shown = 0
-    for example in batch:
-        padding = longest - len(example["input_ids"])
-        ids.append([token - shown if token < 0 else token for token in example["input_ids"]] + [0] * padding)
-        labels.append(example["labels"] + [IGNORED] * padding)
-        mask.append([1] * len(example["input_ids"]) + [0] * padding)
-        media += example["media"]
-        shown += sum(map(count_tokens, example["media"]))
-    return {
-        "input_ids": torch.tensor(ids),
-        "labels": torch.tensor(labels),
-        "attention_mask": torch.tensor(mask),
-        "media": media,
-    }
+    for each in batch:
+        padding = longest - len(each["input_ids"])
+        ids.append([token - shown if token < 0 else token for token in each["input_ids"]] + [0] * padding)
+        labels.append(each["labels"] + [IGNORED] * padding)
+        mask.append([1] * len(each["input_ids"]) + [0] * padding)
+        media += each.get("media", [])
+        shown += sum(map(count_tokens, each.get("media", [])))
+    made = {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels), "attention_mask": torch.tensor(mask)}
+    return {**made, "media": media} if "media" in batch[0] else made
 
 
 def _as_tensors(items: Sequence[Prepared]) -> dict[str, Tensor]:

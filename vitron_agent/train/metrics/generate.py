@@ -15,11 +15,16 @@ from vitron_agent.train.metrics.planner import Row, Verdict, judge
 from vitron_agent.wire import complete, read_plan
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 
 def write_plans(
-    model: "PreTrainedModel", tokenizer: PlannerTokenizer, requests: Sequence[PlanRequest], *, batch: int = 32
+    model: "PreTrainedModel | PeftModel",
+    tokenizer: PlannerTokenizer,
+    requests: Sequence[PlanRequest],
+    *,
+    batch: int = 32,
 ) -> list[str]:
     """What the model writes for each request, at most 200 tokens.
 

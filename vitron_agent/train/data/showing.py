@@ -1,0 +1,36 @@
+"""Something to look at behind the handles of requests that were written about no picture in particular."""
+
+from collections.abc import Iterable
+from random import Random
+
+from vitron_agent.messages import Handle
+from vitron_agent.model.media import Drawn, Prepared
+from vitron_agent.planners.base import PlanRequest
+from vitron_agent.planners.prompt import shown
+from vitron_agent.train.data.examples import Eyes
+from vitron_agent.train.data.samples import Sample
+
+
+class Stock:
+    """Pictures, clips and drawings that were seen, to stand behind any handle.
+
+    What is planned follows from the words alone there: so the planner learns to read past a picture that it need not
+    look at.
+
+    Args:
+        samples: What to look at; at least one with a picture, one with a clip and one with a drawing.
+        eyes: See them.
+        seed: Of the choice.
+    """
+
+    def __init__(self, samples: Iterable[Sample], eyes: Eyes, seed: int) -> None:
+        self._rng = Random(seed)  # noqa: S311
+        self._kept: dict[str, list[Prepared]] = {"image": [], "video": [], "region": []}
+        for sample in samples:
+            kinds = [medium.kind for medium in sample.media]
+            for position, item in enumerate(eyes.look(sample)):
+                self._kept["region" if isinstance(item, Drawn) else kinds[position]].append(item)
+
+    def behind(self, request: PlanRequest) -> dict[Handle, Prepared]:
+        """Something for every handle that a prompt shows."""
+        return {handle: self._rng.choice(self._kept[handle.partition("-")[0]]) for handle in shown(request)}
