@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box, Region
 from vitron_agent.tools.regions import mask_box, normalised
+from vitron_agent.train.data.drawings import drawn
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
-from vitron_agent.train.data.photos.drawings import drawn
 from vitron_agent.train.data.photos.folder import Photo, read_pixels
 from vitron_agent.train.data.photos.kinds import Kind, Kinds, Sort
 from vitron_agent.train.data.photos.paste import Scene, compose, look, paint
@@ -250,7 +250,7 @@ def _region_caption(told: _Told, rng: Random, name: str) -> Sample | None:
     words = told.phrases.nouns(thing)
     if not words:
         return None
-    region = drawn(rng, told.seen[thing].mask)
+    region = drawn(told.seen[thing].mask, rng, "image-1")
     said = capital(indefinite(words[0].text))
     turn = Turn(rng.choice(_DESCRIBE_REGION), f"{said}.")
     return told.sample(Task.REGION_CAPTION, f"{name}-{region.kind}", turn, (Named(said, (thing,)),), (region,))
@@ -279,7 +279,7 @@ def _referring(told: _Told, rng: Random, name: str) -> Sample | None:
 
 def _marked(shown: _Shown, rng: Random, name: str) -> Sample:
     thing = rng.randrange(len(shown.seen))
-    region = drawn(rng, shown.seen[thing].mask)
+    region = drawn(shown.seen[thing].mask, rng, "image-1")
     turn = Turn(rng.choice(_MARK), "Here is region-1.")
     return shown.sample(Task.REFERRING, f"{name}-{region.kind}", turn, (Named("region-1", (thing,)),), (region,))
 
