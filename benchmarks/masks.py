@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -92,15 +93,11 @@ class Bench:
     def measure(self, case: Case) -> None:
         """Asks for every mask of a photo with every kind of prompt."""
         for number, mask in enumerate(case.masks):
-            random = np.random.default_rng(number)
-            for kind, region in _drawings(mask, random).items():
-                for maker in MAKERS:
-                    self._note(kind, maker, mask, lambda maker=maker, region=region: self._drawn(maker, case, region))
-            coarse = _coarse(mask)
+            coarse, drawings = _coarse(mask), _drawings(mask, np.random.default_rng(number))
             for maker in MAKERS:
-                self._note(
-                    "coarse map", maker, mask, lambda maker=maker, coarse=coarse: self._mapped(maker, case, coarse)
-                )
+                for kind, region in drawings.items():
+                    self._note(kind, maker, mask, partial(self._drawn, maker, case, region))
+                self._note("coarse map", maker, mask, partial(self._mapped, maker, case, coarse))
 
     def _note(self, kind: str, maker: str, wanted: MaskArray, make: Callable[[], MaskArray]) -> None:
         begin = time.perf_counter()
@@ -137,7 +134,8 @@ def edge_f(made: MaskArray, wanted: MaskArray) -> float:
 
 def _outline(mask: MaskArray) -> MaskArray:
     """The mask's pixels that touch others; not those at the picture's border only."""
-    return mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
+    edge: MaskArray = mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
+    return edge
 
 
 def _drawings(mask: MaskArray, random: np.random.Generator) -> dict[str, Region]:

@@ -173,17 +173,8 @@ def _recoloured(pixels: Tensor, valid: Tensor, random: np.random.Generator) -> T
 
 
 def _mirrored(question: Question) -> Question:
-    patch = question.patch
-    spots = patch.spots.clone()
-    spots[..., 0] = 1 - spots[..., 0]
-    corners = patch.kinds[0] == 1  # the box's top left is now on the right
-    if corners.any():
-        spots[0, 0, 0], spots[0, 1, 0] = spots[0, 1, 0].clone(), spots[0, 0, 0].clone()
-    pixels, low, things, hints = (one.flip(-1) for one in (patch.pixels, patch.low, patch.things, patch.hints))
-    flipped = Patch(pixels, low, things, hints, spots, patch.kinds)
     reach = question.reach
     if reach is not None:
         reach = (_CELLS - reach[2], reach[1], _CELLS - reach[0], reach[3])
-    return replace(
-        question, patch=flipped, target=question.target.flip(-1), weight=question.weight.flip(-1), reach=reach
-    )
+    target, weight = question.target.flip(-1), question.weight.flip(-1)
+    return replace(question, patch=question.patch.flipped(), target=target, weight=weight, reach=reach)

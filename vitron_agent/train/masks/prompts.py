@@ -70,9 +70,8 @@ def by_heat(mask: MaskArray, random: np.random.Generator) -> Cue:
     moved = _moved(mask, random, 0.06)
     coarse = cv2.resize(moved.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), random.uniform(0.4, 1.8), borderType=cv2.BORDER_REPLICATE)
-    logits = (coarse - random.uniform(0.35, 0.55)) * random.uniform(4, 14) + _clouds(size, random) * random.uniform(
-        0, 3
-    )
+    logits = (coarse - random.uniform(0.35, 0.55)) * random.uniform(4, 14)
+    logits += _clouds(size, random) * random.uniform(0, 2)
     rough = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
     return _with_more(Cue(rough=rough), mask, random)
 

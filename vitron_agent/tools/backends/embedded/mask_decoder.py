@@ -1,14 +1,15 @@
 """The promptable mask decoder: from a window of a picture and hints on a thing in it to the thing's pixels.
 
-A U-shaped network on the window's pixels, joined by the encoder's features on the way down; at stride 16 prompt tokens
-and places look at each other (as in SAM, Kirillov et al. 2023). It never hears of classes, so it serves whatever was
+A U-shaped network on the window's pixels, joined on the way down by the encoder's features and by how much they look
+like what lies under the prompt; at stride 16 prompt tokens and places look at each other (as in SAM, Kirillov et al.
+2023). It never hears of classes, so it serves whatever was
 found or drawn. Trained by :mod:`vitron_agent.train.mask_decoder`.
 
 Shape letters: B windows; S = 256 pixels a side; n prompt tokens; K = 4 masks: the one for clear prompts, then three for
 a single click, which may mean a thing or a part of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import pi
@@ -80,6 +81,15 @@ class Patch:
     spots: Tensor
     kinds: Tensor
 
+    def flipped(self) -> "Patch":
+        """The mirror images."""
+        pixels, low, things, hints = (one.flip(-1) for one in (self.pixels, self.low, self.things, self.hints))
+        spots = self.spots * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+        boxed = self.kinds[:, :1] == 1  # then the second spot is the other corner, which now lies on the left
+        across = torch.where(boxed, spots[:, [1, 0], 0], spots[:, :2, 0])
+        spots = torch.cat([torch.stack([across, spots[:, :2, 1]], dim=2), spots[:, 2:]], dim=1)
+        return Patch(pixels, low, things, hints, spots, self.kinds)
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -103,13 +113,13 @@ class MaskDecoder(nn.Module):
         self.reader = Reader()
         self.edges = nn.Conv2d(3, _EDGE, 3, stride=2, padding=1)
         self.fine_in = nn.Conv2d(_EDGE, _FINE, 3, stride=2, padding=1)
-        self.fine_join = nn.Conv2d(_FINE + HINTS, _FINE, 1)
+        self.fine_join = nn.Conv2d(_FINE + HINTS + 3, _FINE, 1)
         self.fine_down = _Block(_FINE)
         self.middle_in = nn.Conv2d(_FINE, _MIDDLE, 3, stride=2, padding=1)
-        self.middle_join = nn.Conv2d(_MIDDLE + SCALES * LOW_DIMS, _MIDDLE, 1)
+        self.middle_join = nn.Conv2d(_MIDDLE + SCALES * (LOW_DIMS + 1), _MIDDLE, 1)
         self.middle_down = _Block(_MIDDLE)
         self.coarse_in = nn.Conv2d(_MIDDLE, width, 3, stride=2, padding=1)
-        self.coarse_join = nn.Conv2d(width + SCALES * THING_DIMS, width, 1)
+        self.coarse_join = nn.Conv2d(width + SCALES * (THING_DIMS + 2), width, 1)
         self.coarse = nn.Sequential(_Block(width), _Block(width, dilation=2))
         self.dropout = nn.Dropout2d(dropout)
         self.places = _Fourier(width)
@@ -129,12 +139,15 @@ class MaskDecoder(nn.Module):
 
     def forward(self, patch: Patch, signals: Tensor | None = None) -> Decoded:
         """Masks of what the hints mean; ``signals`` [B, m, signal_dims] are further prompt tokens."""
+        on_it = _weight(patch.hints)
         edges = self.edges(patch.pixels)
-        fine = self.fine_join(torch.cat([self.fine_in(F.relu(edges)), patch.hints], dim=1))
-        fine = self.fine_down(fine)
-        middle = torch.cat([self.middle_in(F.relu(fine)), self.dropout(patch.low)], dim=1)
+        fine = torch.cat([self.fine_in(F.relu(edges)), patch.hints, _contrast(patch.pixels, on_it)], dim=1)
+        fine = self.fine_down(self.fine_join(fine))
+        like = _likeness(patch.low, on_it, [LOW_DIMS] * SCALES)
+        middle = torch.cat([self.middle_in(F.relu(fine)), self.dropout(patch.low), like], dim=1)
         middle = self.middle_down(self.middle_join(middle))
-        coarse = torch.cat([self.coarse_in(F.relu(middle)), self.dropout(patch.things)], dim=1)
+        like = _likeness(patch.things, on_it, [MID_DIMS, HEAD_DIMS] * SCALES)
+        coarse = torch.cat([self.coarse_in(F.relu(middle)), self.dropout(patch.things), like], dim=1)
         coarse = self.coarse(self.coarse_join(coarse))
         answers, coarse = self._confer(coarse, patch, signals)
         middle = self.middle_up(middle + _doubled(self.middle_skip(coarse)))
@@ -229,6 +242,34 @@ class _TwoWay(nn.Module):
         tokens = tokens + self.think(think(tokens))
         image = inward(image + self.inward(image + where, tokens, tokens))
         return tokens, image
+
+
+def _weight(hints: Tensor) -> Tensor:
+    """[B, 1, S/4, S/4]: what lies on the thing by the rough map, else by clicks and strokes, else by the box."""
+    rough, has_rough, box, on = (hints[:, channel : channel + 1] for channel in (0, 1, 2, 4))
+    clicked = on.amax(dim=(2, 3), keepdim=True)
+    drawn = torch.where(clicked > 0, on, box)
+    return torch.where(has_rough > 0, (rough + 1) / 2, drawn)
+
+
+def _contrast(pixels: Tensor, on_it: Tensor) -> Tensor:
+    """[B, 3, S/4, S/4]: how colours differ from those on the thing."""
+    small = F.avg_pool2d(pixels, 4)
+    return small - _mean(small, on_it)
+
+
+def _likeness(features: Tensor, on_it: Tensor, parts: Sequence[int]) -> Tensor:
+    """[B, n, h, w]: how much places look like those on the thing, by each of n parts of the channels."""
+    weight = F.interpolate(on_it, features.shape[2:], mode="area")
+    split = (torch.split(values, list(parts), dim=1) for values in (features, _mean(features, weight)))
+    return torch.cat(
+        [F.cosine_similarity(part, mean, dim=1)[:, None] for part, mean in zip(*split, strict=True)], dim=1
+    )
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """[B, C, 1, 1]."""
+    return (values * weight).sum(dim=(2, 3), keepdim=True) / (weight.sum(dim=(2, 3), keepdim=True) + 1e-6)
 
 
 def _mlp(*widths: int) -> nn.Sequential:

@@ -41,10 +41,6 @@ class Looks:
     low: tuple[Tensor, ...]
     things: tuple[Tensor, ...]
 
-    def flipped(self) -> "Looks":
-        """Of the mirror image."""
-        return Looks(*(tuple(one.flip(-1) for one in level) for level in (self.low, self.things)))
-
 
 @dataclass(frozen=True)
 class Cue:
