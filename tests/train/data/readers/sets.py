@@ -267,7 +267,7 @@ def davis(folder: Path) -> Path:
     labels(folder / "Annotations_unsupervised/480p/torn/00005.png", {1: slice(0, 2)}, (8, 16))
     classes = {"bear": {"1": "bear", "2": "bear"}, "torn": {"1": "bear"}, "gone": {"1": "bear"}}
     text(folder / "davis_semantics.json", {**classes, "classic-car": {"x": "car"}})
-    lines = ['bear 2 "a small bear"', 'bear 3 "nobody"', "bear", 'clasic-car 1 "an old car"']
+    lines = ['bear 2 "a small bear"', 'bear 3 "nobody"', "bear", 'clasic-car 1 "an old car"', f'bear {"9" * 5000} "x"']
     text(folder / "davis_text_annotations/Davis17_annot1.txt", "\n".join(lines))
     text(folder / "davis_text_annotations/Davis17_annot2.txt", 'bear 1 "a caf\xe9 bear"\n', "latin-1")
     return folder

@@ -37,6 +37,7 @@ def test_damage_in_davis_is_named(tmp_path):
     bad = [record for record in read_davis(davis(tmp_path)) if isinstance(record, Bad)]
     assert [(record.where, record.why.partition(":")[0]) for record in bad] == [
         ("Davis17_annot1.txt line 3", "line that is not"),
+        ("Davis17_annot1.txt line 5", "line that is not"),
         ("clip bear, Davis17_annot1-2", "shown in none of the frames that were taken"),
         ("clip torn", "mask that is not indexed, or of another size"),
         ("clip gone", "no frames"),

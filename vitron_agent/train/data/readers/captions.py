@@ -15,19 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from vitron_agent.errors import UsageError
-from vitron_agent.train.data.readers.common import (
-    NUM_FRAMES,
-    Found,
-    Unusable,
-    ask,
-    each,
-    file_clip,
-    inside,
-    need,
-    numbered,
-    picture,
-    plain,
-)
+from vitron_agent.train.data.readers.common import Found, Unusable, ask, each, inside, need, numbered, plain
+from vitron_agent.train.data.readers.media import NUM_FRAMES, file_clip, picture
 from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
 
 _ORIGINAL = ["caption", "url"]

@@ -34,12 +34,11 @@ from vitron_agent.train.data.readers.common import (
     need,
     numbered,
     parse,
-    picture,
-    picture_size,
     plain,
     rows,
     to_box,
 )
+from vitron_agent.train.data.readers.media import picture, picture_size
 from vitron_agent.train.data.readers.segmentation import Segmentation, to_mask
 from vitron_agent.train.data.samples import Bad, Medium, Sample, Task, Thing, Turn
 

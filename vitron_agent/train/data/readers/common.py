@@ -1,34 +1,21 @@
-"""What the readers share: records and what is wrong with them, files, media, boxes, masks, the words of requests."""
+"""What the readers share: records and what is wrong with them, files, boxes, masks, the words of requests."""
 
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import chain
-from math import isfinite
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, ValidationError
 
-from vitron_agent.errors import MediaFormatError, UsageError
+from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box
-from vitron_agent.train.data.samples import Bad, Medium, Pixels, Sample, Task, Thing
+from vitron_agent.train.data.samples import Bad, Sample, Task
 
-if TYPE_CHECKING:
-    import av
-
-NUM_FRAMES = 32
-"""Frames that are taken of a clip, at equal distances, unless the caller wants another number."""
-
-DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow makes of a damaged picture."""
-
-_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 _LONGEST_NAME = 255
 _LONGEST_SIDE = 1_000_000
 _HANDLE = re.compile(r"\b(image|video|region)-([0-9]+)\b")
@@ -79,11 +66,12 @@ def _fault(sample: Sample) -> str | None:
         return f"text with a tag of plans: {tag[0]}"
     if plans:
         return None  # these also name what they make
-    num = {kind: sum(medium.kind == kind for medium in sample.media) for kind in ("image", "video")}
+    num = Counter[str](medium.kind for medium in sample.media)
     num["region"] = len(sample.regions)
-    for match in chain.from_iterable(map(_HANDLE.finditer, texts)):
-        if not 1 <= int(match[2]) <= num[match[1]]:
-            return f"text names a medium or region that isn't there: {match[0]}"
+    there = {f"{kind}-{place}" for kind, count in num.items() for place in range(1, count + 1)}
+    named = (match[0] for text in texts for match in _HANDLE.finditer(text))
+    if missing := next((handle for handle in named if handle not in there), None):
+        return f"text names a medium or region that isn't there: {missing}"
     return None
 
 
@@ -163,156 +151,6 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-# Media
-
-
-class Clip(NamedTuple):
-    """A clip and what its annotation is to be read with.
-
-    Attributes:
-        medium: Its pixels are those of ``frames`` alone.
-        frames: Their numbers in the source, ascending; an annotation of source frame ``frames[i]`` is one of frame i.
-        size: Width and height, pixels.
-    """
-
-    medium: Medium
-    frames: tuple[int, ...]
-    size: tuple[int, int]
-
-
-def picture(path: Path) -> Medium:
-    """A picture by its path; raises Unusable where there is none."""
-    if not path.is_file():
-        raise Unusable(f"missing file: {path}")
-    return Medium("image", str(path), partial(read_picture, path))
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, from the header; raises Unusable if it is no picture."""
-    try:
-        with Image.open(path) as opened:
-            return opened.size
-    except DAMAGED as error:
-        raise Unusable(f"unreadable picture: {path}") from error
-
-
-def read_picture(path: Path) -> Pixels:
-    """(H, W, 3) RGB, not turned by EXIF: annotators saw the file as it lies.
-
-    Raises:
-        MediaFormatError: It is damaged.
-    """
-    try:
-        with Image.open(path) as opened:
-            return np.asarray(opened.convert("RGB"))
-    except DAMAGED as error:
-        raise MediaFormatError(f"{path} is no picture, or a damaged one: {error}") from error
-
-
-def frame_files(folder: Path) -> list[Path]:
-    """The numbered pictures of a folder of frames, in order; raises Unusable where there are none."""
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _PICTURES)
-    if not found:
-        raise Unusable(f"no frames: {folder}")
-    return found
-
-
-def folder_clip(folder: Path, fps: float, num_frames: int) -> Clip:
-    """A clip that lies as numbered pictures; raises Unusable where there are none.
-
-    Args:
-        folder: Of the pictures.
-        fps: Frames a second that the set gives its pictures.
-        num_frames: To take, at equal distances; all of them if there are fewer.
-    """
-    files = frame_files(folder)
-    frames = _spread(0, len(files) - 1, num_frames)
-    load = partial(_read_pictures, tuple(files[frame] for frame in frames))
-    return Clip(_clip_medium(folder, frames, fps, load), frames, picture_size(files[0]))
-
-
-def file_clip(path: Path, num_frames: int, span: tuple[int, int] | None = None) -> Clip:
-    """A clip in one file of any format that PyAV reads.
-
-    Args:
-        path: Of the file.
-        num_frames: To take, at equal distances; all of them if there are fewer.
-        span: First and last frame (0-based, inclusive) to take them from; its end may lie behind the clip's.
-
-    Raises:
-        Unusable: The file is missing, cannot be decoded or ends before the span.
-    """
-    if not path.is_file():
-        raise Unusable(f"missing file: {path}")
-    num, fps, size = _clip_header(path)
-    first, last = span or (0, num - 1)
-    if not 0 <= first <= last or first >= num:
-        raise Unusable(f"span outside the clip: frames {first} to {last} of {num}")
-    frames = _spread(first, min(last, num - 1), num_frames)
-    return Clip(_clip_medium(path, frames, fps, partial(_read_clip, path, frames)), frames, size)
-
-
-def _spread(first: int, last: int, most: int) -> tuple[int, ...]:
-    """Up to ``most`` frames from first to last, both included, at equal distances."""
-    steps = min(most, last - first + 1)
-    return tuple(np.linspace(first, last, steps).round().astype(int).tolist())
-
-
-def _clip_medium(path: Path, frames: Sequence[int], fps: float, load: Callable[[], Pixels]) -> Medium:
-    span = frames[-1] - frames[0]
-    rate = fps * (len(frames) - 1) / span if span else fps
-    return Medium("video", f"{path}[{frames[0]}:{frames[-1]}/{len(frames)}]", load, rate)
-
-
-def _clip_header(path: Path) -> tuple[int, float, tuple[int, int]]:
-    """Number of frames, frames a second, and (width, height) of an upright frame."""
-    import av
-
-    try:
-        with _open(path) as container:
-            stream = container.streams.video[0]
-            num = stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
-            container.seek(0)
-            height, width = _upright(next(container.decode(stream))).shape[:2]
-            return num, float(stream.average_rate or 25), (width, height)
-    except (av.FFmpegError, IndexError, StopIteration) as error:
-        raise Unusable(f"unreadable clip: {path}") from error
-
-
-def _open(path: Path) -> "av.container.InputContainer":
-    import av
-
-    # A playlist in the guise of a clip opens no address.
-    return av.open(str(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
-
-
-def _read_clip(path: Path, frames: tuple[int, ...]) -> Pixels:
-    import av
-
-    wanted, taken = set(frames), []
-    try:
-        with _open(path) as container:
-            for number, frame in enumerate(container.decode(video=0)):
-                if number in wanted:
-                    taken.append(_upright(frame))
-                if number == frames[-1]:
-                    return np.stack(taken)
-    except av.FFmpegError as error:
-        raise MediaFormatError(f"{path} is damaged: {error}") from error
-    raise MediaFormatError(f"{path} ends before frame {frames[-1]}")
-
-
-def _upright(frame: Any) -> NDArray[np.uint8]:
-    return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
-
-
-def _read_pictures(paths: tuple[Path, ...]) -> Pixels:
-    frames = [read_picture(path) for path in paths]
-    if len({frame.shape for frame in frames}) > 1:
-        raise MediaFormatError(f"the frames beside {paths[0]} are not all of one size")
-    return np.stack(frames)
-
-
 # Boxes and masks
 
 
@@ -323,7 +161,8 @@ def to_box(corners: Sequence[float], size: tuple[int, int]) -> Box:
         Unusable: Nothing of it lies in the picture.
     """
     width, height = size
-    if len(corners) == 4 and all(map(isfinite, corners)) and all(0 < side <= _LONGEST_SIDE for side in size):
+    sane = all(0 < side <= _LONGEST_SIDE for side in size) and all(abs(at) <= _LONGEST_SIDE for at in corners)
+    if sane and len(corners) == 4:
         x_left, x_right = (min(max(x / width, 0.0), 1.0) for x in corners[::2])
         y_top, y_bottom = (min(max(y / height, 0.0), 1.0) for y in corners[1::2])
         if x_left < x_right and y_top < y_bottom:
@@ -343,21 +182,6 @@ def bounds(mask: NDArray[np.bool_]) -> Box:
         raise Unusable("empty mask")
     height, width = mask.shape
     return float(xs[0] / width), float(ys[0] / height), float((xs[-1] + 1) / width), float((ys[-1] + 1) / height)
-
-
-def track(
-    clip: Clip, boxes: Mapping[int, Box], phrase: str, masks: Mapping[int, NDArray[np.bool_]] | None = None
-) -> Thing:
-    """A thing of a clip from what is known of source frames.
-
-    Raises:
-        Unusable: None of the frames that were taken shows it.
-    """
-    shown = {position: boxes[frame] for position, frame in enumerate(clip.frames) if frame in boxes}
-    if not shown:
-        raise Unusable("shown in none of the frames that were taken: take more of them")
-    drawn = {position: masks[frame] for position, frame in enumerate(clip.frames) if frame in masks} if masks else {}
-    return Thing(phrase, shown, drawn)
 
 
 # Words

@@ -14,18 +14,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from vitron_agent.train.data.readers.common import (
-    NUM_FRAMES,
-    Found,
-    Unusable,
-    each,
-    file_clip,
-    folder_clip,
-    inside,
-    parse,
-    picture,
-    rows,
-)
+from vitron_agent.train.data.readers.common import Found, Unusable, each, inside, parse, rows
+from vitron_agent.train.data.readers.media import NUM_FRAMES, file_clip, folder_clip, picture
 from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
 
 _PLACE = re.compile(r"<(image|video)>")

@@ -24,11 +24,11 @@ from vitron_agent.train.data.readers.common import (
     inside,
     names_in,
     need,
-    picture,
     plain,
     read_text,
     to_box,
 )
+from vitron_agent.train.data.readers.media import picture
 from vitron_agent.train.data.samples import Sample, Task, Thing, Turn
 
 _ENTITY = re.compile(r"\[/EN#(\d+)(?:/[^\s\]]+)+ ([^\]]+)\]")

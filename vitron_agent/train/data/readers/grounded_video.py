@@ -23,14 +23,11 @@ from pydantic import BaseModel, Field, FiniteFloat
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box
 from vitron_agent.train.data.readers.common import (
-    NUM_FRAMES,
-    Clip,
     Found,
     Unusable,
     ask,
     corners,
     each,
-    file_clip,
     load_object,
     need,
     numbered,
@@ -39,8 +36,8 @@ from vitron_agent.train.data.readers.common import (
     read_text,
     rows,
     to_box,
-    track,
 )
+from vitron_agent.train.data.readers.media import NUM_FRAMES, Clip, file_clip, track
 from vitron_agent.train.data.samples import Sample, Task, Turn
 
 

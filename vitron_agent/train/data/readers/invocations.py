@@ -18,19 +18,9 @@ from pydantic import FiniteFloat
 from vitron_agent.artifacts import HANDLE_STEMS, Kind
 from vitron_agent.errors import InvocationError
 from vitron_agent.messages import Handle, Input, Invocation, Module, Plan, Region, Role, needs_base, output_kind
-from vitron_agent.train.data.readers.common import (
-    NUM_FRAMES,
-    Found,
-    Unusable,
-    each,
-    file_clip,
-    inside,
-    parse,
-    picture_size,
-    rows,
-    to_box,
-)
+from vitron_agent.train.data.readers.common import Found, Unusable, each, inside, parse, rows, to_box
 from vitron_agent.train.data.readers.conversations import Conversation, media_of, turns_of
+from vitron_agent.train.data.readers.media import NUM_FRAMES, file_clip, picture_size
 from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
 from vitron_agent.wire import TAGS, complete, read_plan, write_plan
 

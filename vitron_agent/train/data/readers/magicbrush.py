@@ -16,19 +16,8 @@ from PIL import Image
 from pydantic import BaseModel
 
 from vitron_agent.errors import UsageError
-from vitron_agent.train.data.readers.common import (
-    DAMAGED,
-    Found,
-    Unusable,
-    bounds,
-    each,
-    inside,
-    load_object,
-    parse,
-    picture,
-    picture_size,
-    plain,
-)
+from vitron_agent.train.data.readers.common import Found, Unusable, bounds, each, inside, load_object, parse, plain
+from vitron_agent.train.data.readers.media import DAMAGED, picture, picture_size
 from vitron_agent.train.data.samples import Sample, Task, Thing, Turn
 
 

@@ -26,24 +26,19 @@ from pydantic import BaseModel, RootModel
 
 from vitron_agent.errors import UsageError
 from vitron_agent.train.data.readers.common import (
-    DAMAGED,
-    NUM_FRAMES,
-    Clip,
     Found,
     Unusable,
     ask,
     bounds,
     each,
-    folder_clip,
-    frame_files,
     inside,
     load_object,
     names_in,
     need,
     parse,
     plain,
-    track,
 )
+from vitron_agent.train.data.readers.media import DAMAGED, NUM_FRAMES, Clip, folder_clip, frame_files, track
 from vitron_agent.train.data.samples import Bad, Sample, Task, Turn
 
 _DAVIS_FPS, _YOUTUBE_VOS_FPS = 24.0, 6.0
@@ -174,7 +169,7 @@ def _ref_davis(files: Iterable[Path]) -> tuple[dict[str, list[_Described]], list
         except UnicodeDecodeError:  # the second annotator's files are older than that
             text = file.read_text(encoding="latin-1")
         for number, line in enumerate(text.splitlines(), start=1):
-            if match := re.fullmatch(r'(\S+) (\d+) "(.*)"\s*', line):
+            if match := re.fullmatch(r'(\S+) (\d{1,3}) "(.*)"\s*', line):
                 clip = _MISSPELLED.get(match[1], match[1])
                 found[clip].append(_Described(f"{file.stem}-{number}", match[3], (int(match[2]),)))
             else:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, FiniteFloat
 
+from vitron_agent.messages import Region
+from vitron_agent.tools.regions import rasterise_all
 from vitron_agent.train.data.readers.common import Unusable
 
 
@@ -50,12 +52,7 @@ def _filled(polygons: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> N
     try:
         tool = import_module("pycocotools.mask")
     except ImportError:
-        import cv2
-
-        mask = np.zeros((height, width), np.uint8)
-        for polygon in polygons:  # one at a time: where two overlap, fillPoly of both would leave a hole
-            cv2.fillPoly(mask, [np.floor(polygon).astype(np.int32)], (1,))
-        return mask.astype(bool)
+        return rasterise_all((Region.polygon(polygon / size) for polygon in polygons), width, height)
     runs = tool.merge(tool.frPyObjects([polygon.ravel().tolist() for polygon in polygons], height, width))
     return _from_runs(RunLengths(size=(height, width), counts=runs["counts"].decode()), size)
 

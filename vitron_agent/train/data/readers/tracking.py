@@ -16,21 +16,18 @@ from pathlib import Path
 
 from vitron_agent.errors import UsageError
 from vitron_agent.train.data.readers.common import (
-    NUM_FRAMES,
     Found,
     Unusable,
     ask,
     corners,
     each,
-    folder_clip,
-    frame_files,
     inside,
     names_in,
     plain,
     read_text,
     to_box,
-    track,
 )
+from vitron_agent.train.data.readers.media import NUM_FRAMES, folder_clip, frame_files, track
 from vitron_agent.train.data.samples import Sample, Task, Turn
 
 _GOT_10K_FPS, _LASOT_FPS = 10.0, 30.0
