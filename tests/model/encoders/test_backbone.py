@@ -1,5 +1,6 @@
 """Backbones on tiny random checkpoints of the real classes, saved and loaded through the real path."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,18 @@ from transformers import (
     ConvNextModel,
     Dinov2Config,
     Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    HieraConfig,
+    HieraModel,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaModel,
+    PreTrainedModel,
     SiglipVisionConfig,
     SiglipVisionModel,
+    SwinConfig,
+    SwinModel,
     ViTConfig,
     ViTModel,
 )
@@ -39,17 +50,42 @@ MODELS = {
     "dinov2": lambda: Dinov2Model(
         Dinov2Config(hidden_size=16, num_hidden_layers=3, num_attention_heads=2, mlp_ratio=1, **SQUARE)
     ),
+    "dinov2 with registers": lambda: Dinov2WithRegistersModel(
+        Dinov2WithRegistersConfig(hidden_size=16, num_hidden_layers=3, num_attention_heads=2, mlp_ratio=1, **SQUARE)
+    ),
     "vit": lambda: ViTModel(ViTConfig(**SIZES, **SQUARE)),
+    "vit that tells its size twice": lambda: ViTModel(ViTConfig(**SIZES, image_size=[32, 32], patch_size=[8, 8])),
+    "swin": lambda: SwinModel(
+        SwinConfig(image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 1, 1], window_size=2)
+    ),
     "convnext": lambda: ConvNextModel(ConvNextConfig(hidden_sizes=[4, 4, 8, 16], depths=[1, 1, 1, 1], image_size=64)),
 }
+
+
+REFUSED = {
+    "no vision half": lambda: LlavaModel(
+        LlavaConfig(vision_config=CLIPVisionConfig(**SIZES, **SQUARE), text_config=LlamaConfig(**SIZES, vocab_size=99))
+    ),
+    "oblong pictures": lambda: ViTModel(ViTConfig(**SIZES, image_size=[32, 64], patch_size=8)),
+    "an order of its own": lambda: HieraModel(
+        HieraConfig(
+            embed_dim=8, image_size=[64, 64], depths=[1] * 3, num_heads=[1] * 3, embed_dim_multiplier=2.0,
+            num_query_pool=2,
+        )
+    ),
+}  # fmt: skip
+
+
+def saved(model: PreTrainedModel, folder: Path) -> Path:
+    model.save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(params=MODELS)
 def folder(request, tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    MODELS[request.param]().save_pretrained(tmp_path)
-    CLIPImageProcessor().save_pretrained(tmp_path)
-    return tmp_path
+    return saved(MODELS[request.param](), tmp_path)
 
 
 @pytest.fixture
@@ -84,6 +120,20 @@ def test_places_keep_their_place(folder: Path):
 def test_what_is_no_vision_model_is_refused(tmp_path: Path):
     with pytest.raises(WeightsError, match="name a folder or pull it"):
         load_backbone(str(tmp_path / "nothing"), tmp_path)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_gives_no_map_of_square_pictures_is_refused(kind: str, tmp_path: Path):
+    with pytest.raises(WeightsError, match="such as openai/clip"):
+        load_backbone(str(saved(REFUSED[kind](), tmp_path)), tmp_path)
+
+
+def test_what_does_not_tell_how_its_pixels_are_is_refused(tmp_path: Path):
+    saved(MODELS["vit"](), tmp_path)
+    settings = tmp_path / "preprocessor_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "image_mean": None}))
+    with pytest.raises(WeightsError, match="does not tell the mean"):
+        load_backbone(str(tmp_path), tmp_path)
 
 
 def test_the_embedded_backbone_sees_what_the_experts_have_seen(rng: np.random.Generator):

@@ -4,6 +4,7 @@ Interchangeable: the embedded EfficientNet-Lite2, CLIP ViT-L/14 at 336 pixels as
 model of transformers. A model's configuration names its backbone, and :func:`load_backbone` finds it again.
 """
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +21,7 @@ from vitron_agent.model.encoders.efficientnet import EfficientNetLite, Levels
 from vitron_agent.model.encoders.weights import LITE0, LITE2, load_encoder
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _SOURCES = {source.name: source for source in (LITE0, LITE2)}
 EMBEDDED = LITE2.name
@@ -101,9 +102,11 @@ class TransformersBackbone:
         self.name = name
         self._model = model.eval()  # type: ignore[no-untyped-call]
         self._layer = layer
-        self._size = int(model.config.image_size)
+        self._size = _side(model.config, name)
         self._mean, self._std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, std))
-        self.channels = len(self.features(np.zeros((8, 8, 3), np.uint8)))
+        self.channels, height, width = self.features(np.zeros((8, 8, 3), np.uint8)).shape
+        if height != width:
+            raise WeightsError(f"{name} gives its features in an order of its own; name a model such as {PAPER}")
 
     @classmethod
     def from_pretrained(cls, name: str, *, layer: int = -2, **options: Any) -> "TransformersBackbone":
@@ -123,9 +126,9 @@ class TransformersBackbone:
                 f"the vision backbone {name} cannot be loaded ({error}); name a folder or pull it"
             ) from error
         if hasattr(config, "vision_config"):
-            model = model.vision_model
-        if not hasattr(model.config, "image_size"):
-            raise WeightsError(f"{name} is no vision model with an image size; name one such as {PAPER}")
+            model = getattr(model, "vision_model", model)
+        if not getattr(processor, "image_mean", None):
+            raise WeightsError(f"{name} does not tell the mean of its pixels; name a model such as {PAPER}")
         return cls(model, name, list(processor.image_mean), list(processor.image_std), layer)
 
     @torch.inference_mode()
@@ -135,9 +138,11 @@ class TransformersBackbone:
         pixels = torch.from_numpy(np.asarray(resized).copy()).permute(2, 0, 1)[None].float() / 255
         model = self._model
         pixels = ((pixels - self._mean) / self._std).to(model.device, model.dtype)
-        hidden = model(pixel_values=pixels, output_hidden_states=True).hidden_states[self._layer][0]
-        if hidden.ndim == 2:  # tokens, what stands before the patches are class and register tokens
-            side = self._size // int(model.config.patch_size)
+        output = model(pixel_values=pixels, output_hidden_states=True)
+        states = getattr(output, "reshaped_hidden_states", None) or output.hidden_states  # maps, where it has any
+        hidden = states[self._layer][0]
+        if hidden.ndim == 2:  # tokens; the few before the patches are class and register tokens
+            side = math.isqrt(len(hidden))
             hidden = hidden[-side * side :].T.reshape(-1, side, side)
         features: Tensor = hidden.float().cpu()
         return features
@@ -145,6 +150,15 @@ class TransformersBackbone:
     def frame_features(self, frame: ImageArray) -> Tensor:
         """The same as of a picture: the model has one size."""
         return self.features(frame)
+
+
+def _side(config: "PreTrainedConfig", name: str) -> int:
+    """The side of the pictures that a model takes, which some tell twice."""
+    size = getattr(config, "image_size", ())
+    sides = set(size if isinstance(size, (list, tuple)) else [size])
+    if len(sides) != 1:
+        raise WeightsError(f"{name} is no vision model of square pictures of one size; name one such as {PAPER}")
+    return int(sides.pop())
 
 
 def load_backbone(name: str, cache: Path) -> VisionBackbone:
