@@ -130,4 +130,15 @@ def test_only_what_came_or_is_meant_is_shown():
     assert shown(request) == ("image-8", "region-1", "region-2")
     many = PlanRequest(text="x", media=media, attached=tuple(medium.handle for medium in media), current="image-8")
     assert shown(many) == ("image-5", "image-6", "image-7", "image-8")
+    selected = many.model_copy(update={"current": "image-1"})
+    assert shown(selected) == ("image-6", "image-7", "image-8", "image-1")
     assert shown(PlanRequest(text="x")) == ()
+
+
+def test_what_is_shown_has_a_place_in_the_prompt():
+    box = Region.box(0.1, 0.1, 0.2, 0.2)
+    for regions in range(12):
+        request = REQUEST.model_copy(update={"regions": (box,) * regions})
+        seen = {handle: [-1 - number] for number, handle in enumerate(shown(request))}
+        ids = encode_prompt(request, TOKENIZER, seen)
+        assert sorted(token for token in ids if token < 0) == sorted(token for [token] in seen.values())

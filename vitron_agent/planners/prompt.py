@@ -101,9 +101,11 @@ def shown(request: PlanRequest) -> tuple[Handle, ...]:
     What the conversation has beside them is named, but not shown: a picture takes as long to read as a long request.
     """
     kinds = {medium.handle: medium.kind for medium in request.media}
-    named = dict.fromkeys([*request.attached, *([request.current] if request.current else [])])
+    new = [handle for handle in request.attached if handle != request.current]
+    named = dict.fromkeys([*new, *([request.current] if request.current else [])])
     pictures = [handle for handle in named if kinds.get(handle) in ("image", "video")]
-    return (*pictures[-MAX_SHOWN:], *(f"region-{number}" for number in range(1, len(request.regions) + 1)))
+    drawn = len(request.regions[:MAX_MEDIA])
+    return (*pictures[-MAX_SHOWN:], *(f"region-{number}" for number in range(1, drawn + 1)))
 
 
 def encode_prompt(request: PlanRequest, tokenizer: PlannerTokenizer, seen: Seen = _NOTHING) -> list[int]:
