@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from vitron_agent.model.encoders.video import VideoFeatures
 from vitron_agent.model.media import (
-    Drawn,
     MediaConfig,
     MediaEncoder,
     MediaTable,
@@ -94,5 +93,15 @@ def test_a_medium_keeps_its_ids_as_long_as_it_is_kept():
     assert table.ids("photo", lambda: embed(0)) != first  # what a cache read under the old ids is not taken for this
 
 
-def test_only_a_drawing_is_one_token():
-    assert isinstance(items()["drawing"], Drawn)
+def test_features_that_were_kept_in_half_precision_train_in_mixed_precision():
+    encoder = MediaEncoder(CONFIG)
+    kept = [
+        type(item)(**{name: value.half() if name == "features" else value for name, value in vars(item).items()})
+        for item in items().values()
+    ]
+    expected = encoder(list(items().values()))
+    with torch.autocast("cpu", torch.bfloat16):
+        tokens = encoder(kept)
+    torch.testing.assert_close(tokens.float(), expected, rtol=0.1, atol=0.1)
+    tokens.float().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters())

@@ -113,12 +113,12 @@ class MediaEncoder(nn.Module):
         drawn = [item for item in items if isinstance(item, Drawn)]
         of_places, of_drawings = iter(()), iter(())
         if places:
-            features = torch.cat([item.features for item in places]).to(parameter)
-            positions = torch.cat([item.positions for item in places]).to(parameter)
+            features = torch.cat([item.features.to(parameter) for item in places])
+            positions = torch.cat([item.positions.to(parameter) for item in places])
             of_places = iter(self.projector(features, positions).split([len(item.features) for item in places]))
         if drawn:
-            features = torch.stack([item.features for item in drawn]).to(parameter)
-            shapes = torch.stack([item.shape for item in drawn]).to(parameter)
+            features = torch.stack([item.features.to(parameter) for item in drawn])
+            shapes = torch.stack([item.shape.to(parameter) for item in drawn])
             of_drawings = iter(self.regions(features, shapes).split(1))
         tokens = [next(of_places if isinstance(item, Places) else of_drawings) for item in items]
         return torch.cat([empty, *tokens])
