@@ -29,11 +29,12 @@ def load_base(name: Path | str = BASE) -> "tuple[PreTrainedModel, PlannerTokeniz
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = base_folder(Settings.load().cache) if name == BASE else name
+    remedy = "run: vitron pull embedded" if name == BASE else "name a causal language model with a chat's <|im_start|>"
     try:
         model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32)
         if (Path(place) / "tokenizer.json").is_file():
             return model, PlannerTokenizer.from_file(Path(place) / "tokenizer.json")
         read: tokenizers.Tokenizer = AutoTokenizer.from_pretrained(place).backend_tokenizer
+        return model, PlannerTokenizer(read)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"the base {place} cannot be loaded ({error}); run: vitron pull embedded") from error
-    return model, PlannerTokenizer(read)
+        raise WeightsError(f"the base {place} cannot be loaded ({error}); {remedy}") from error

@@ -53,12 +53,12 @@ class PlannerTokenizer:
     """Text to token ids and back, with the added tokens.
 
     Args:
-        base: A byte-level tokenizer whose vocabulary holds ``<|im_start|>`` and ``<|im_end|>``, neither of them
-            registered as a special token (text from outside must not be able to write them).
+        base: A byte-level tokenizer whose vocabulary holds ``<|im_start|>`` and ``<|im_end|>``.
     """
 
     def __init__(self, base: tokenizers.Tokenizer) -> None:
         self.base = base
+        base.encode_special_tokens = True  # text from outside must not be able to write them
         self.num_base = base.get_vocab_size(with_added_tokens=True)
         self.ids = {token: self.num_base + index for index, token in enumerate(ADDED_TOKENS)}
         self.im_start = self._base_id("<|im_start|>")
