@@ -175,8 +175,10 @@ def test_it_writes_on_greedily_sampled_and_streamed(saved: tuple[Path, Path]):
     made = VitronModel.from_pretrained(saved[1]).eval()
     ids, media = conversation()
     greedy = made.generate(ids, media, max_new_tokens=6, do_sample=False)
-    logits = made(**batch(ids), media=media).logits[0, -1]
-    assert greedy[:1] in ([int(logits.argmax())], [])
+    expected = list(ids)
+    for token in [*greedy, tiny.tokenizer().im_end][:6]:
+        assert token == int(made(**batch(expected), media=media).logits[0, -1].argmax())
+        expected.append(token)
     assert greedy == made.generate(ids, media, max_new_tokens=6, do_sample=False)
     told: list[torch.Tensor] = []
 
@@ -223,3 +225,10 @@ def test_what_does_not_belong_together_is_refused(saved: tuple[Path, Path], tmp_
         LanguageModel.load(base, folder)
     (folder / "vitron.safetensors").unlink()
     assert LanguageModel.load(base, folder).encoder is None  # an older adapter, of text alone
+
+
+@pytest.mark.parametrize("place", ["/nowhere/model", "nowhere/model/at/all", "nobody/vitron"])
+def test_what_is_not_there_is_said_in_our_words(place: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match="name a folder that save_pretrained wrote"):
+        VitronModel.from_pretrained(place)

@@ -16,10 +16,12 @@ from safetensors.torch import load_file
 from tests import tiny
 from tests.train.data.test_examples import CONFIG, TwoFeatures
 from vitron_agent.errors import ConfigError
+from vitron_agent.model.media import MediaEncoder
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.train.data.examples import Eyes, answers, collate
 from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
+from vitron_agent.train.fit import fit
 from vitron_agent.train.losses import plan_loss
 from vitron_agent.train.stage1_alignment import Config, debug, train
 
@@ -92,11 +94,34 @@ def test_a_run_that_stopped_ends_bit_for_bit_like_one_that_did_not(tmp_path: Pat
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_a_run_that_stopped_and_is_started_as_it_was_does_not_run_to_its_end(tmp_path: Path):
+    config = replace(QUICK, epochs=4, save_steps=1, stop_after=3)
+    for _ in range(2):
+        run(config, tmp_path)
+    [checkpoint] = (tmp_path / "checkpoints").glob("checkpoint-*")
+    assert checkpoint.name in ("checkpoint-3", "checkpoint-4")
+
+
 def test_small_batches_add_up_to_large_ones(tmp_path: Path):
     config = replace(QUICK, epochs=3, batch=8)
     large = run(config, tmp_path / "large")
     small = run(replace(config, batch=2, accumulate=4), tmp_path / "small")
     assert all(torch.allclose(large[name], small[name], atol=1e-3) for name in large)
+
+
+def test_recomputing_changes_nothing(tmp_path: Path):
+    config = replace(QUICK, epochs=2)
+    kept, recomputed = (run(replace(config, recompute=each), tmp_path / str(each)) for each in (False, True))
+    assert all(torch.allclose(kept[name], recomputed[name], atol=1e-6) for name in kept)
+
+
+def test_a_run_goes_on_from_the_last_checkpoint_that_is_whole(tmp_path: Path):
+    config = replace(QUICK, epochs=4, save_steps=3)
+    whole = run(config, tmp_path / "whole")
+    run(replace(config, stop_after=3), tmp_path / "part")
+    (tmp_path / "part" / "checkpoints" / "checkpoint-6").mkdir()  # as by Ctrl-C while it was written
+    resumed = run(config, tmp_path / "part")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def in_processes(count: int, out: Path) -> tuple[list[float], dict[str, torch.Tensor]]:
@@ -141,12 +166,14 @@ def test_checkpoints_hold_only_what_is_trained_and_belong_to_their_stage(tmp_pat
     run(config, tmp_path)
     [checkpoint] = (tmp_path / "checkpoints").glob("checkpoint-*")
     assert (checkpoint / "trained.safetensors").stat().st_size < 100_000
-    other = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
-    other.media.regions.requires_grad_(requires_grad=False)
-    from vitron_agent.train.fit import fit
-
-    with pytest.raises(ConfigError, match="another model or stage"):
-        fit(other, examples(captions()), collate, plan_loss, config, tmp_path)
+    fewer = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA))
+    fewer.requires_grad_(requires_grad=False)
+    fewer.media.projector.requires_grad_()
+    wider = torch.nn.Module()
+    wider.media = MediaEncoder(MEDIA.model_copy(update={"channels": 3}))
+    for other in (fewer, wider):
+        with pytest.raises(ConfigError, match="another model or stage"):
+            fit(other, examples(captions()), collate, plan_loss, config, tmp_path)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_says_where(model: VitronModel, tmp_path: Path):

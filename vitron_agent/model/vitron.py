@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import Tensor, nn
 
 from vitron_agent.errors import WeightsError
@@ -110,6 +111,10 @@ class VitronModel(
         )
         return output
 
+    def activation_checkpointing_enable(self, **options: Any) -> None:
+        """What Trainer asks of a model that is to recompute rather than keep; only the LLM has layers worth it."""
+        self.llm.activation_checkpointing_enable(**options)
+
     @torch.inference_mode()
     def generate(self, prompt: Sequence[int], media: Sequence[Prepared] = (), **options: Any) -> list[int]:
         """Writes on after a prompt.
@@ -142,20 +147,29 @@ class VitronModel(
         save_parts({"media": self.media, "signals": self.signals}, self.vitron_config, save_directory)
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "VitronModel":
+        """Loads a model on top of its frozen base.
+
+        Args:
+            pretrained_model_name_or_path: Folder that ``save_pretrained`` wrote, or repository.
+            options: ``base``: folder of the frozen base; None = what the configuration names. ``dropout``: of the LoRA,
+                to train on. And what finds the repository, such as ``revision`` and ``token``.
+
+        Raises:
+            WeightsError: There is none, it is incomplete, or it belongs to another base.
+        """
+        place = pretrained_model_name_or_path
+        try:
+            return super().from_pretrained(place, **options)
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            raise WeightsError(
+                f"there is no model in {place} ({error}); name a folder that save_pretrained wrote, or a repository"
+            ) from error
+
+    @classmethod
     def _from_pretrained(
         cls, *, model_id: str, base: Path | None = None, dropout: float = 0.0, **hub: Any
     ) -> "VitronModel":
-        """What is special about ``from_pretrained``.
-
-        Args:
-            model_id: Folder or repository.
-            base: Folder of the frozen base; None = what the configuration names.
-            dropout: Of the LoRA, to train on.
-            hub: What finds the repository, such as ``revision`` and ``token``.
-
-        Raises:
-            WeightsError: The folder is incomplete, or belongs to another base.
-        """
         hub.pop("config", None)  # as the mixin read it; ours is checked
         folder = Path(model_id)
         if not folder.is_dir():

@@ -55,7 +55,7 @@ def fit(
     schedule: Schedule,
     out: Path,
 ) -> float:
-    """Trains what requires a gradient; returns the mean training loss.
+    """Trains what requires a gradient; returns the mean loss of the steps that it made.
 
     A run goes on from its last checkpoint when it is started again with the same ``out``; only what is trained is
     written there. Started by ``torchrun``, several processes share each step.
@@ -69,13 +69,12 @@ def fit(
         out: Folder of checkpoints and logs.
 
     Raises:
-        ConfigError: The loss is not finite; says which step.
+        ConfigError: The loss is not finite, and it says at which step; or ``out`` holds a run of another model.
     """
     import torch
     from safetensors.torch import load_file, save_file
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
-    from transformers.trainer_utils import get_last_checkpoint
 
     folder = out / "checkpoints"
 
@@ -101,7 +100,7 @@ def fit(
 
         def _load_from_checkpoint(self, resume_from_checkpoint: str, _: Any = None) -> None:
             read = load_file(Path(resume_from_checkpoint) / _WEIGHTS)
-            if read.keys() != trained(model).keys():
+            if _shapes(read) != _shapes(trained(model)):
                 raise ConfigError(f"{out} holds a run of another model or stage; name another --out")
             model.load_state_dict(read, strict=False)
 
@@ -122,7 +121,7 @@ def fit(
 
     class Stop(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            control.should_training_stop |= state.global_step == schedule.stop_after
+            control.should_training_stop |= 0 < schedule.stop_after <= state.global_step
 
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -149,12 +148,23 @@ def fit(
     trainer = StageTrainer(
         model=model, args=arguments, train_dataset=examples, data_collator=collate, callbacks=[Stop()]
     )
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None  # type: ignore[no-untyped-call]
-    mean = torch.tensor(trainer.train(resume_from_checkpoint=last).training_loss, device=trainer.accelerator.device)
+    loss_here = trainer.train(resume_from_checkpoint=_last_checkpoint(folder)).training_loss
+    mean = torch.tensor(loss_here, device=trainer.accelerator.device)
     return float(trainer.accelerator.reduce(mean, reduction="mean"))
 
 
 _WEIGHTS = "trained.safetensors"
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last one that is whole: Trainer writes its state when all else is written."""
+    states = folder.glob("checkpoint-*/trainer_state.json")
+    last = max(states, key=lambda state: int(state.parent.name.partition("-")[2]), default=None)
+    return str(last.parent) if last else None
+
+
+def _shapes(tensors: "dict[str, torch.Tensor]") -> "dict[str, torch.Size]":
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def is_main_process() -> bool:
