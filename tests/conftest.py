@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 from sqlalchemy.engine import URL
 
 from tests.memory import postgres
 from tests.scenes import MakeAgent, open_agent
 from vitron_agent.artifacts import ArtifactStore
+
+settings.register_profile("without a clock", deadline=None)  # how long an example takes says more about the machine
+settings.load_profile("without a clock")
 
 
 @pytest.fixture(autouse=True)

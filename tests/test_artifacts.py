@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from vitron_agent.artifacts import ArtifactRef, ArtifactStore, Boxes
 from vitron_agent.errors import ArtifactError
 
-IN_TEMPORARY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+IN_TEMPORARY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))

@@ -260,7 +260,7 @@ SEEDS = {
 @pytest.mark.parametrize("form", SEEDS)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6))
 @example(changes=[(0.0, 0)])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_bytes_give_a_picture_or_a_media_error(
     store: ArtifactStore, form: str, changes: list[tuple[float, int]]
 ) -> None:

@@ -104,7 +104,7 @@ class TestUndo:
         assert repository.undo("demo") == (3,)
 
     @given(st.lists(st.integers(1, 3), min_size=1, max_size=3))
-    @settings(max_examples=10, deadline=None, database=None)
+    @settings(max_examples=10, database=None)
     def test_several_undo_steps_are_one_of_their_sum(self, values):
         store = ArtifactStore("memory://")
         with Repository("sqlite://", store) as repository:
@@ -325,5 +325,5 @@ class Conversations(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("examples", [8, pytest.param(40, marks=pytest.mark.slow)])
 def test_conversations_agree_with_a_plain_model(examples):
-    limits = settings(max_examples=examples, stateful_step_count=15, deadline=None, database=None)
+    limits = settings(max_examples=examples, stateful_step_count=15, database=None)
     run_state_machine_as_test(Conversations, settings=limits)

@@ -38,7 +38,7 @@ masks = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40).flatma
 
 
 @given(masks, st.integers(0, 9), st.sampled_from([3, 4]), st.sampled_from([np.uint8, np.uint16]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_outside_the_area_every_bit_is_the_bases(mask, feather, channels, dtype):
     base = picture(*mask.shape, channels, dtype)
     edited = np.iinfo(dtype).max - base
@@ -52,7 +52,7 @@ def test_outside_the_area_every_bit_is_the_bases(mask, feather, channels, dtype)
 
 
 @given(masks, st.integers(0, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_growth_is_the_euclidean_disc_and_leaves_its_input_alone(mask, radius):
     before = mask.copy()
     area = grown(mask, radius)

@@ -144,7 +144,7 @@ def test_a_whole_picture_edit_has_no_area_and_keeps_the_alpha(bench, operation, 
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_mask_on_any_size_holds_the_guarantee(tmp_path_factory, data):
     height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
     operation, value = data.draw(st.sampled_from(PARTS))

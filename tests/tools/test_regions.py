@@ -34,7 +34,7 @@ def drawn() -> st.SearchStrategy[Region]:
 
 
 @given(drawn(), sides, sides)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_region_is_a_non_empty_mask_of_the_sources_size(region, width, height):
     mask = rasterise(region, width, height)
     assert mask.shape == (height, width)
