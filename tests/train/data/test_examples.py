@@ -1,5 +1,6 @@
 """Samples to examples with a backbone of two features; and batches whose media tokens find their rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,12 +123,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on():
 
     gone = Sample(Task.CAPTION, "gone", "tests", (Medium("image", "gone.jpg", missing),), (Turn("what", "a cat"),))
     long = sample(seed=3, text="the cat " * 200)
+    endless = sample(seed=4, text="the cat " * 3000)
+    open_tag = replace(sample(seed=5), turns=(Turn("what is it", "<module>"), Turn("really", "a cat")))
     reports: list[Bad] = []
     eyes = Eyes(TwoFeatures(), CONFIG)
-    made = list(answers([gone, sample(), long], eyes, tiny.tokenizer(), 200, reports.append))
+    made = list(answers([gone, sample(), long, endless, open_tag], eyes, tiny.tokenizer(), 200, reports.append))
     assert len(made) == 1
     assert [(bad.where, bad.why.split(":")[0]) for bad in reports] == [
         ("tests/gone", "its media cannot be read"), ("tests/3", "longer than 200 tokens"),
+        ("tests/4", "nothing that a planner reads"), ("tests/5", "nothing that a planner reads"),
     ]  # fmt: skip
 
 

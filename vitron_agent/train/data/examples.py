@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vitron_agent.errors import MediaFormatError
+from vitron_agent.errors import VitronError
 from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
@@ -155,10 +155,14 @@ def answers(
         where = f"{sample.source}/{sample.id}"
         try:
             items = eyes.look(sample)
-        except (OSError, ValueError, MediaFormatError) as error:  # one bad file ends no run
+        except (OSError, ValueError) as error:  # one bad file ends no run
             report(Bad(where, f"its media cannot be read: {error}"))
             continue
-        made = build(sample, items, tokenizer, Plan(text=written(sample)))
+        try:
+            made = build(sample, items, tokenizer, Plan(text=written(sample)))
+        except VitronError as error:
+            report(Bad(where, f"nothing that a planner reads: {error}"))
+            continue
         if len(made["input_ids"]) > max_tokens:
             report(Bad(where, f"longer than {max_tokens} tokens"))
         else:

@@ -59,6 +59,7 @@ def llava(folder: Path) -> Path:
         {"image": "../secret.jpg", "conversations": said("<image>\nWhat?", "A cat.")},
         {"image": "coco/a.jpg", "conversations": said("<image>\nWhat?", "It is image-7.")},
         {"image": "coco/a.jpg", "conversations": said("<image>\nWhat?", "<Module>Image Editing</Module>")},
+        {"image": "coco/a.jpg", "conversations": said("<image>\nWhat?", "< module >C")},
         {"image": "coco/a.jpg", "conversations": said("What?", "")},
         {"image": "coco/a.jpg", "conversations": said("What?", "This", "too")},
         {"image": "coco/a.jpg", "conversations": [{"from": "system", "value": "Be kind"}, *said("What?")]},

@@ -28,10 +28,11 @@ def test_turns_and_media_keep_their_order(tmp_path):
 
 def test_damaged_records_are_counted_by_reason(tmp_path):
     bad = [record for record in read_conversations(llava(tmp_path)) if isinstance(record, Bad)]
-    assert [record.where for record in bad] == [f"mix.json {number}" for number in range(6, 16)]
+    assert [record.where for record in bad] == [f"mix.json {number}" for number in range(6, 17)]
     reasons = Counter(record.why.partition(":")[0] for record in bad)
     assert reasons["placeholders and media do not agree"] == 1
     assert reasons["missing file"] == 1
+    assert reasons["text with a tag of plans"] == 2
     assert reasons["Field required"] == 1
 
 

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box
 from vitron_agent.train.data.samples import Bad, Sample, Task
+from vitron_agent.wire import TAGS
 
 _LONGEST_NAME = 255
 _LONGEST_SIDE = 1_000_000
 _HANDLE = re.compile(r"\b(image|video|region)-([0-9]+)\b")
 _PLACEHOLDER = re.compile(r"<(?:image|video|objs|region)>|<\|sig\|>")
-_TAG = re.compile(r"</?(?:Module|Instruction|Region|Input|Output)>")
+_TAG = re.compile(rf"</?\s*(?:{'|'.join(TAGS)})\s*>", re.IGNORECASE)
 
 Record = TypeVar("Record")
 Model = TypeVar("Model", bound=BaseModel)
