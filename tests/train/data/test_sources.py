@@ -39,6 +39,19 @@ def test_a_public_set_gives_its_samples_of_the_wanted_tasks_and_names_the_rest(t
     assert gathered(*none, "--read", "llava", path, tasks=(Task.EDIT,))[0] == []
 
 
+def test_of_a_public_set_nothing_is_learned_that_says_a_held_out_word(tmp_path: Path):
+    said = [[("human", "What is it?"), ("gpt", name)] for name in ("A chair.", "A rocking chair.")]
+    said.append(
+        [("human", "Is it one of the rocking chairs?"), ("gpt", "No."), ("human", "Why?"), ("gpt", "It's red.")]
+    )
+    rows = [{"conversations": [{"from": who, "value": text} for who, text in turns]} for turns in said]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    samples, left_out = gathered("--scenes", "0", "--clips", "0", "--read", "llava", str(path))
+    assert [sample.turns[0].reply for sample in samples] == ["A chair."]
+    assert str(left_out).splitlines() == ["2 records left out", "  2 x says a held-out word"]
+
+
 def test_what_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(UsageError, match="no reader for 'imagenet'; there are llava"):
         gathered("--read", "imagenet", str(tmp_path))

@@ -12,7 +12,7 @@ from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import Kinds
 from vitron_agent.train.data.photos.making import TASKS, Pasted, photo_samples
-from vitron_agent.train.data.photos.split import Part
+from vitron_agent.train.data.photos.split import Part, mentions_held_out
 from vitron_agent.train.data.readers import READERS
 from vitron_agent.train.data.samples import Bad, Sample, Task, usable
 from vitron_agent.train.data.scenes import samples as scene_samples
@@ -81,4 +81,11 @@ def _photos(options: argparse.Namespace, tasks: Sequence[Task], left_out: LeftOu
 
 
 def _of(records: Iterable[Sample | Bad], tasks: Sequence[Task], left_out: LeftOut) -> Iterator[Sample]:
-    return (sample for sample in usable(records, left_out) if sample.task in tasks)
+    """The samples of these tasks that say no held-out word."""
+    for sample in usable(records, left_out):
+        if sample.task not in tasks:
+            continue
+        if any(mentions_held_out(text) for turn in sample.turns for text in (turn.user, turn.reply)):
+            left_out(Bad(f"{sample.source}/{sample.id}", "says a held-out word"))
+        else:
+            yield sample

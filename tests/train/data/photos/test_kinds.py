@@ -6,6 +6,7 @@ from vitron_agent.errors import UsageError
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.train.data.photos.descriptions import describe, read_glosses, says_one_of
 from vitron_agent.train.data.photos.kinds import WORDNET, Kinds, Sort
+from vitron_agent.train.data.photos.split import held_out, mentions_held_out
 from vitron_agent.train.data.photos.wording import indefinite, plural
 from vitron_agent.train.data.wordnet import WordNet
 
@@ -20,6 +21,14 @@ def test_a_kind_has_its_name_its_families_and_what_describes_it(kinds):
     assert [word.text for word in beagle.families] == ["hound", "dog", "animal"]
     assert [word.definite for word in beagle.descriptions] == ["the small short-legged smooth-coated breed of hound"]
     assert [word.sort for word in beagle.words] == [Sort.NAME, *[Sort.FAMILY] * 3, Sort.DESCRIPTION]
+
+
+def test_no_word_of_what_is_learned_says_a_held_out_one(kinds):
+    assert kinds.kind(ids("tiger")).names
+    assert not kinds.kind(ids("tiger shark")).names
+    learned = (thing for thing in load_nouns().classes if not held_out(thing.wordnet_id))
+    said = [word.text for thing in learned for word in kinds.kind(thing.wordnet_id).words]
+    assert not [text for text in said if mentions_held_out(text)]
 
 
 def test_nobody_is_told_that_a_dog_is_an_entity(kinds):

@@ -4,6 +4,7 @@ import pytest
 
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.train.data.photos.split import VOC_KINDS, Part, held_out, mentions_held_out, part_of
+from vitron_agent.train.data.scenes import TASKS, samples
 from vitron_agent.train.data.text import sections
 from vitron_agent.train.data.voc import CLASSES
 
@@ -60,3 +61,9 @@ def test_most_other_photos_are_for_training():
 )
 def test_texts_are_searched_for_held_out_words(text, mentions):
     assert mentions_held_out(text) is mentions
+
+
+@pytest.mark.parametrize("media", ["image", "video"])
+def test_scenes_say_no_held_out_word(media):
+    turns = (turn for sample in samples("train", TASKS, 20 * len(TASKS), media=media) for turn in sample.turns)
+    assert not [turn for turn in turns if mentions_held_out(f"{turn.user} {turn.reply}")]

@@ -1,6 +1,6 @@
 """What a thing in a photo can be called: names, the families that people speak of, descriptions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -9,7 +9,7 @@ from pathlib import Path
 from vitron_agent.errors import UsageError
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.train.data.photos.descriptions import describe, read_glosses
-from vitron_agent.train.data.photos.split import held_out
+from vitron_agent.train.data.photos.split import held_out, mentions_held_out
 from vitron_agent.train.data.text import sections
 from vitron_agent.train.data.wordnet import WordNet
 
@@ -113,12 +113,14 @@ class Kinds:
         )
         called = self._wordnet.synsets[offset].words
         described = describe(self._glosses[wordnet_id], called, kind="an animal" if ANIMAL in above else "something")
+        new = held_out(wordnet_id)
+
+        def words(texts: Iterable[str], sort: Sort) -> tuple[Word, ...]:
+            """Without those that say a held-out word (tiger shark) of what may be learned."""
+            return tuple(Word(text, wordnet_id, sort) for text in texts if new or not mentions_held_out(text))
+
         return Kind(
-            wordnet_id,
-            above,
-            tuple(Word(text, wordnet_id, Sort.NAME) for text in self._names(offset)),
-            families,
-            tuple(Word(text, wordnet_id, Sort.DESCRIPTION) for text in described),
+            wordnet_id, above, words(self._names(offset), Sort.NAME), families, words(described, Sort.DESCRIPTION)
         )
 
     def named(self, name: str) -> Kind | None:

@@ -40,8 +40,8 @@ VOC_KINDS = {
 }
 """The classes of Pascal VOC with the synsets that they are; things of these and below have a learned query. A table of
 results names them apart from the rest."""
-_OTHER_MEANINGS = frozenset({"n07747607", "n03337140"})
-"""Orange is a colour and file a verb: without these words no ordinary text would be left."""
+_OTHER_MEANINGS = frozenset({"n07747607", "n03337140", "n04038440", "n00027807"})
+"""Orange is a colour, file and stand are verbs, all has a shape: without these words no ordinary text would be left."""
 _SYNSETS, _PHOTOS = 10, 20
 """One synset in so many is held out; one photo of the others in so many is for validation, and one for the test."""
 _LONGEST = 4
