@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,8 +16,9 @@ from vitron_agent.train.data.photos.cutouts import (
     solid,
     stands_out,
 )
-from vitron_agent.train.data.photos.folder import read_photos, read_pixels
+from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.split import Part
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.segments import read_segments
 from vitron_agent.train.data.voc import CLASSES, read_voc
 
@@ -72,7 +75,7 @@ def test_what_is_in_pieces_is_nothing(mask):
 def test_a_cutout_is_the_photo_under_its_mask(photos, cutouts):
     paths = {photo.name: photo for photo in photos}
     for one in [one for one in cutouts.read() if one.flaw is None][::40]:
-        photo = read_pixels(paths[one.name].path)
+        photo = read_picture(paths[one.name].path)
         mask = cutouts.mask(one)
         assert np.array_equal(mask, ellipse(int(photo[0, 0, 0])))
         left, top, right, bottom = one.box
@@ -92,6 +95,14 @@ def test_places_are_not_cut_out(cutouts):
     castles = [one for one in cutouts.read() if "castle" in one.name]
     assert castles
     assert {one.flaw for one in castles} == {"no thing"}
+
+
+def test_a_damaged_photo_is_named_and_the_rest_goes_on(tmp_path, photos):
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(photos[0].path.read_bytes()[:200])
+    damaged = replace(photos[0], path=torn, name="torn")
+    tried = list(from_photos([damaged, photos[1]], Oracle(), Cutouts(tmp_path / "out")))
+    assert [(one.name, one.flaw == "unreadable") for one in tried] == [("torn", True), (photos[1].name, False)]
 
 
 class Blind(Oracle):

@@ -14,12 +14,12 @@ from vitron_agent.tools.regions import mask_box, normalised, rasterise
 from vitron_agent.train.data.photos import paste
 from vitron_agent.train.data.photos.__main__ import main
 from vitron_agent.train.data.photos.cutouts import Cutouts
-from vitron_agent.train.data.photos.folder import read_pixels
 from vitron_agent.train.data.photos.making import TASKS, Pasted, photo_samples
 from vitron_agent.train.data.photos.paste import compose, look, paint
 from vitron_agent.train.data.photos.phrases import Phrases, Way
 from vitron_agent.train.data.photos.sheet import draw_sheet
 from vitron_agent.train.data.photos.split import Part, held_out, mentions_held_out
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.samples import Task
 
 
@@ -52,7 +52,7 @@ def dump(sample):
 
 def test_outside_of_what_is_pasted_the_photo_is_untouched(scenes, cutouts):
     for scene, _ in scenes:
-        photo, image = read_pixels(scene.background.path), paint(scene, cutouts)
+        photo, image = read_picture(scene.background.path), paint(scene, cutouts)
         covered = np.logical_or.reduce([one.mask for one in look(scene, cutouts)])
         assert np.array_equal(image[~covered], photo[~covered])
         assert (image[covered] != photo[covered]).any()
@@ -137,6 +137,16 @@ def test_the_same_seed_gives_the_same_bytes(photos, kinds, cutouts, samples):
     assert dump(other.sample(TASKS, 0)) != dump(samples[0])
 
 
+def test_the_same_name_means_the_same_pixels(tmp_path, photos, kinds, cutouts, samples):
+    fewer = Cutouts(tmp_path)
+    for one in cutouts.usable(Part.TRAIN)[::2]:
+        fewer.add(one, read_picture(Path(one.photo)), cutouts.mask(one))
+    others = Pasted(photos, kinds, fewer, Part.TRAIN).samples(TASKS, 60)
+    names = {}
+    for medium in (medium for sample in (*samples[:60], *others) for medium in sample.media):
+        assert names.setdefault(medium.name, medium.load().tobytes()) == medium.load().tobytes()
+
+
 def test_samples_are_of_their_task_and_have_ids_of_their_own(samples):
     assert [sample.task for sample in samples] == list(TASKS) * 60
     assert len({sample.id for sample in samples}) == len(samples)
@@ -156,7 +166,7 @@ def test_grounded_captions_name_every_thing_once(pasted):
         if sample.task is Task.GROUNDED_CAPTION:
             empty = sample.media[0].load.args[0].background.path
             covered = np.logical_or.reduce([thing.masks[0] for thing in sample.things])
-            assert not ((sample.media[0].load() != read_pixels(empty)).any(axis=2) & ~covered).any()
+            assert not ((sample.media[0].load() != read_picture(empty)).any(axis=2) & ~covered).any()
             assert not any((one.masks[0] & other.masks[0]).any() for one, other in combinations(sample.things, 2))
 
 
@@ -232,7 +242,7 @@ def test_a_benchmark_asks_in_one_way_alone(photos, kinds, cutouts, way):
 def test_nothing_is_pasted_on_what_was_learned_from(photos, kinds, cutouts, monkeypatch):
     parts = {photo.path: photo.part for photo in photos}
     read = []
-    monkeypatch.setattr(paste, "read_pixels", lambda path: read.append(path) or read_pixels(path))
+    monkeypatch.setattr(paste, "read_picture", lambda path: read.append(path) or read_picture(path))
     for part in Part:
         read.clear()
         list(Pasted(photos, kinds, cutouts, part).samples([Task.CAPTION], 6))
@@ -262,7 +272,7 @@ def test_what_nobody_named_is_asked_for_by_drawing(tmp_path, photos, kinds, cuto
     mixed = Cutouts(tmp_path)
     one = cutouts.usable(Part.TRAIN)[0]
     for cutout in (one, replace(one, name="segment-1", wordnet_id="")):
-        mixed.add(cutout, read_pixels(Path(one.photo)), cutouts.mask(one))
+        mixed.add(cutout, read_picture(Path(one.photo)), cutouts.mask(one))
     pasted = Pasted(photos, kinds, mixed, Part.TRAIN)
     for index in range(5):
         sample = pasted.unnamed(index)

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitron_agent.errors import UsageError
+from vitron_agent.errors import MediaFormatError, UsageError
 from vitron_agent.messages import Box
 from vitron_agent.tools.regions import PixelBox, mask_box
-from vitron_agent.train.data.photos.folder import Photo, read_pixels
+from vitron_agent.train.data.photos.folder import Photo
 from vitron_agent.train.data.photos.split import VOC_KINDS, Part, part_of
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.samples import Pixels
 from vitron_agent.train.data.segments import Divided
 from vitron_agent.train.data.voc import Photo as VocPhoto
@@ -102,9 +103,10 @@ class Cutouts:
             )
         return found
 
-    def add(self, cutout: Cutout, photo: Pixels, mask: NDArray[np.bool_] | None) -> Cutout:
+    def add(self, cutout: Cutout, photo: Pixels | None, mask: NDArray[np.bool_] | None) -> Cutout:
         """Keeps the pixels of a photo (H, W, 3) under a mask (H, W), unless there is a flaw, and remembers the rest."""
         if cutout.flaw is None:
+            assert photo is not None
             assert mask is not None
             left, top, right, bottom = box = _box(mask)
             path = self.path(cutout.name)
@@ -151,14 +153,10 @@ def from_photos(photos: Iterable[Photo], cutter: Cutter, cutouts: Cutouts) -> It
     """Cuts the thing out of each photo that was not tried before; gives what came of each."""
     tried = {one.name for one in cutouts.read()}
     for photo in photos:
-        if photo.name in tried:
-            continue
-        image, kind = read_pixels(photo.path), photo.kind
-        mask: NDArray[np.bool_] | None = None
-        flaw: str | None = "no thing"
-        if kind.words and not kind.is_scenery:
-            mask, flaw = _cut(image, kind.wordnet_id, cutter)
-        yield cutouts.add(Cutout(photo.name, str(photo.path), kind.wordnet_id, photo.part, flaw=flaw), image, mask)
+        if photo.name not in tried:
+            image, mask, flaw = _thing_of(photo, cutter)
+            cutout = Cutout(photo.name, str(photo.path), photo.kind.wordnet_id, photo.part, flaw=flaw)
+            yield cutouts.add(cutout, image, mask)
 
 
 def from_voc(photos: Iterable[VocPhoto], cutouts: Cutouts) -> Iterator[Cutout]:
@@ -230,6 +228,17 @@ def stands_out(image: Pixels, mask: NDArray[np.bool_]) -> bool:
     edge = mask & (cv2.erode(on, np.ones((3, 3))) == 0) & (share < _NOT_AT_BORDER)
     change = np.linalg.norm(inside - outside, axis=2)[edge]
     return float((change > _CHANGE).mean()) >= _CHANGING
+
+
+def _thing_of(photo: Photo, cutter: Cutter) -> tuple[Pixels | None, NDArray[np.bool_] | None, str | None]:
+    """The pixels of a photo and the mask of its thing; or what is wrong with it."""
+    if not photo.kind.words or photo.kind.is_scenery:
+        return None, None, "no thing"
+    try:
+        image = read_picture(photo.path)
+    except MediaFormatError:
+        return None, None, "unreadable"
+    return image, *_cut(image, photo.kind.wordnet_id, cutter)
 
 
 def _cut(image: Pixels, wordnet_id: str, cutter: Cutter) -> tuple[NDArray[np.bool_] | None, str | None]:

@@ -4,13 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from vitron_agent.errors import UsageError
 from vitron_agent.train.data.photos.kinds import Kind, Kinds
 from vitron_agent.train.data.photos.split import Part, part_of
-from vitron_agent.train.data.samples import Bad, Pixels
+from vitron_agent.train.data.samples import Bad
 
 _FORMATS = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
@@ -58,12 +55,6 @@ def read_photos(folder: Path, kinds: Kinds, report: Callable[[Bad], None]) -> li
             f"{folder} holds no photos of known classes: <WordNet id>_<class>.jpg, or one folder a class, named by it"
         )
     return found
-
-
-def read_pixels(path: Path) -> Pixels:
-    """A picture file as (H, W, 3) RGB."""
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 def _kind_of(label: str, kinds: Kinds) -> Kind | None:

@@ -1,5 +1,6 @@
 """Samples of every task from photos and from cut-outs pasted on them, each made when it is asked for."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
@@ -12,13 +13,14 @@ from vitron_agent.messages import Box, Region
 from vitron_agent.tools.regions import mask_box, normalised
 from vitron_agent.train.data.drawings import drawn
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
-from vitron_agent.train.data.photos.folder import Photo, read_pixels
+from vitron_agent.train.data.photos.folder import Photo
 from vitron_agent.train.data.photos.kinds import Kind, Kinds, Sort
 from vitron_agent.train.data.photos.paste import Scene, compose, look, paint
 from vitron_agent.train.data.photos.phrases import Phrases, Way
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.photos.telling import Named, Teller, capital
 from vitron_agent.train.data.photos.wording import indefinite
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.samples import Medium, Sample, Task, Thing, Turn
 
 TASKS = (Task.CAPTION, Task.REGION_CAPTION, Task.GROUNDED_CAPTION, Task.REFERRING, Task.QUESTION, Task.EDIT)
@@ -67,7 +69,7 @@ def photo_samples(photos: Sequence[Photo], cutouts: Cutouts, part: Part, seed: i
             continue
         rng = Random(f"{seed}/{photo.name}")  # noqa: S311
         nouns = [word for word in photo.kind.words if word.sort is not Sort.DESCRIPTION]
-        medium = Medium("image", str(photo.path), partial(read_pixels, photo.path))
+        medium = Medium("image", str(photo.path), partial(read_picture, photo.path))
         if nouns:
             reply = f"{capital(indefinite(nouns[0].text if rng.random() < 0.5 else rng.choice(nouns).text))}."
             yield Sample(Task.CAPTION, photo.name, "photos", (medium,), (Turn(rng.choice(_DESCRIBE), reply),))
@@ -161,7 +163,7 @@ class Pasted:
             chosen = [rng.choice(self._unnamed) for _ in range(rng.randint(1, _MOST_THINGS))]
             scene = compose(rng, rng.choice(self._photos), chosen, self._cutouts)
             if scene.placements:
-                return _marked(_Shown(scene, self._cutouts, name), rng, name)
+                return _marked(_Shown(scene, self._cutouts), rng, name)
         raise UsageError("the human segments find no place on the photos, which are too small")
 
     def _told(self, name: str) -> "_Told | None":
@@ -174,7 +176,7 @@ class Pasted:
             kinds = dict(chosen)
             placed = [kinds[one.cutout] for one in scene.placements]
             others = [kind for _, kind in self._named]
-            self._last = (name, _Told(scene, self._cutouts, name, placed, others, self._ways) if placed else None)
+            self._last = (name, _Told(scene, self._cutouts, placed, others, self._ways) if placed else None)
         return self._last[1]
 
     def _choose(self, rng: Random) -> list[tuple[Cutout, Kind]]:
@@ -192,9 +194,11 @@ class Pasted:
 class _Shown:
     """A scene as media and things of samples."""
 
-    def __init__(self, scene: Scene, cutouts: Cutouts, name: str) -> None:
+    def __init__(self, scene: Scene, cutouts: Cutouts) -> None:
         self.seen = look(scene, cutouts)
-        self._scene, self._cutouts, self._name = scene, cutouts, name
+        self._scene, self._cutouts = scene, cutouts
+        # By what is in it: with other cut-outs the same seed gives other pixels.
+        self._name = hashlib.sha256(repr((cutouts.folder, scene)).encode()).hexdigest()[:32]
 
     def medium(self, without: int | None = None) -> Medium:
         """The picture, painted when it is loaded."""
@@ -223,12 +227,11 @@ class _Told(_Shown):
         self,
         scene: Scene,
         cutouts: Cutouts,
-        name: str,
         kinds: Sequence[Kind],
         others: Sequence[Kind],
         ways: frozenset[Way],
     ) -> None:
-        super().__init__(scene, cutouts, name)
+        super().__init__(scene, cutouts)
         self.ways = ways
         self.phrases = Phrases(kinds, self.seen, scene.background.kind)
         self.teller = Teller(self.phrases, scene.background.kind, others)

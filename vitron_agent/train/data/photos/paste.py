@@ -12,7 +12,8 @@ from vitron_agent.messages import Box
 from vitron_agent.tools.phrases.colors import color_shares
 from vitron_agent.tools.regions import mask_box, normalised
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
-from vitron_agent.train.data.photos.folder import Photo, read_pixels
+from vitron_agent.train.data.photos.folder import Photo
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.samples import Pixels
 
 _LONGER_SIDE = (0.3, 0.62)
@@ -79,7 +80,7 @@ class Seen:
 
 def compose(rng: Random, background: Photo, chosen: Sequence[Cutout], cutouts: Cutouts) -> Scene:
     """Puts things on a photo at random places and sizes; those that find no place are left out."""
-    height, width = read_pixels(background.path).shape[:2]
+    height, width = read_picture(background.path).shape[:2]
     placements, masks = list[Placement](), list[NDArray[np.bool_]]()
     for cutout in chosen:
         for _ in range(_TRIES):
@@ -95,7 +96,7 @@ def compose(rng: Random, background: Photo, chosen: Sequence[Cutout], cutouts: C
 
 def paint(scene: Scene, cutouts: Cutouts, *, without: int | None = None) -> Pixels:
     """The scene as (H, W, 3) RGB; without one of its things, as if that had never been there."""
-    image = read_pixels(scene.background.path).copy()
+    image = read_picture(scene.background.path).copy()
     for number, placement in enumerate(scene.placements):
         if number == without:
             continue
