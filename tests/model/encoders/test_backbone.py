@@ -100,6 +100,7 @@ def test_any_vision_model_gives_one_map_of_the_whole_picture(folder: Path, rng: 
         features = backbone.features(rng.integers(0, 256, shape, dtype=np.uint8))
         assert features.dtype == torch.float32
         assert len(features) == backbone.channels
+        assert backbone.channels % 8 == 0  # all that is seen at a place, as in each of these models
         assert features.shape[1] == features.shape[2] > 1
         assert features.isfinite().all()
 
