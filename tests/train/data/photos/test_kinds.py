@@ -116,6 +116,15 @@ def test_no_description_of_wordnet_says_the_word():
         ("white wolf", "a white wolf", "white wolves"),
         ("goldfish", "a goldfish", "goldfish"),
         ("toy", "a toy", "toys"),
+        ("water ox", "a water ox", "water oxen"),
+        ("red fox", "a red fox", "red foxes"),
+        ("goose", "a goose", "geese"),
+        ("mongoose", "a mongoose", "mongooses"),
+        ("person", "a person", "people"),
+        ("Doberman", "a Doberman", "Dobermans"),
+        ("harvestman", "a harvestman", "harvestmen"),
+        ("U-boat", "a U-boat", "U-boats"),
+        ("RV", "an RV", "RVs"),
     ],
 )
 def test_articles_and_plurals(noun, one, many):

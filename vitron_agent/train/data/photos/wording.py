@@ -11,7 +11,9 @@ _MASS = frozenset(
 )
 _SAME = ("fish", "sheep", "aircraft", "bison", "salmon", "coho")
 _IRREGULAR = {"wolf": "wolves", "knife": "knives", "loaf": "loaves", "shelf": "shelves", "mouse": "mice", "man": "men"}
-_SOUNDS_OPEN = re.compile(r"(?!uni|use|usu|eu|one)[aeiou]|hour|honest", re.IGNORECASE)
+_WHOLE = {"ox": "oxen", "goose": "geese", "person": "people", "Doberman": "Dobermans", "nudibranch": "nudibranchs"}
+"""Words that are not said like others of their ending (fox, mongoose, harvestman, finch)."""
+_SOUNDS_OPEN = re.compile(r"(?!uni|use|usu|eu|one|u-)[aeiou]|hour|honest|r\.?v", re.IGNORECASE)
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 
 
@@ -31,7 +33,9 @@ def plural(noun: str) -> str:
     """Of a countable noun: dogs, pieces of furniture."""
     head, of, rest = noun.partition(" of ")
     *before, last = head.split(" ")
-    if last.endswith(_SAME):
+    if last in _WHOLE:
+        ending = _WHOLE[last]
+    elif last.endswith(_SAME):
         ending = last
     elif any(last.endswith(one) for one in _IRREGULAR):
         one = next(one for one in _IRREGULAR if last.endswith(one))
