@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vitron_agent.messages import Box, Point, Region
-from vitron_agent.tools.regions import mask_box, normalised
+from vitron_agent.messages import Point, Region
+from vitron_agent.train.data.samples import tight_box
 
 
 def drawn(mask: NDArray[np.bool_], rng: Random, source: str) -> Region:
@@ -30,7 +30,7 @@ def _click(mask: NDArray[np.bool_], rng: Random) -> Region:
 
 def _rough_box(mask: NDArray[np.bool_], rng: Random) -> Region:
     """The thing's box, each side off by up to a tenth of its length."""
-    box = _box(mask)
+    box = tight_box(mask)
     width, height = box[2] - box[0], box[3] - box[1]
     lengths = (width, height, width, height)
     sides = (side + length * rng.uniform(-0.1, 0.1) for side, length in zip(box, lengths, strict=True))
@@ -44,7 +44,7 @@ def _outline(mask: NDArray[np.bool_], rng: Random) -> Region:
     rough = cv2.approxPolyDP(contour, rng.uniform(0.5, 0.02 * len(contour) + 0.5), closed=True)
     corners = rough if len(rough) >= 3 else contour
     if len(corners) < 3:  # a piece of one or two pixels has no outline
-        return Region.box(*_box(mask))
+        return Region.box(*tight_box(mask))
     return Region.polygon(_point(mask, row, column) for column, row in corners[:, 0])
 
 
@@ -81,10 +81,3 @@ def _point(mask: NDArray[np.bool_], row: int, column: int) -> Point:
     """The center of a pixel."""
     height, width = mask.shape
     return (float(column + 0.5) / width, float(row + 0.5) / height)
-
-
-def _box(mask: NDArray[np.bool_]) -> Box:
-    """The tight box."""
-    box = mask_box(mask)
-    assert box is not None
-    return normalised(box, mask.shape[1], mask.shape[0])

@@ -5,12 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vitron_agent.errors import UsageError
-from vitron_agent.messages import Box, Region
-from vitron_agent.tools.regions import mask_box, normalised
+from vitron_agent.messages import Region
 from vitron_agent.train.data.drawings import drawn
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
 from vitron_agent.train.data.photos.folder import Photo
@@ -21,7 +17,7 @@ from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.photos.telling import Named, Teller, capital
 from vitron_agent.train.data.photos.wording import indefinite
 from vitron_agent.train.data.readers.media import read_picture
-from vitron_agent.train.data.samples import Medium, Sample, Task, Thing, Turn
+from vitron_agent.train.data.samples import Medium, Sample, Task, Thing, Turn, tight_box
 
 TASKS = (Task.CAPTION, Task.REGION_CAPTION, Task.GROUNDED_CAPTION, Task.REFERRING, Task.QUESTION, Task.EDIT)
 """What pasted scenes can teach."""
@@ -80,7 +76,7 @@ def photo_samples(photos: Sequence[Photo], cutouts: Cutouts, part: Part, seed: i
             if words := [word for word in photo.kind.words if word.sort is sort]:
                 it = rng.choice(words).definite
                 turn = Turn(rng.choice(_FIND).format(it=it), f"Here is {it}.")
-                thing = Thing(it, {0: _tight(mask)}, {0: mask})
+                thing = Thing(it, {0: tight_box(mask)}, {0: mask})
                 yield Sample(Task.REFERRING, f"{photo.name}-{sort}", "photos", (medium,), (turn,), things=(thing,))
 
 
@@ -314,9 +310,3 @@ _MAKERS: Mapping[Task, Callable[[_Told, Random, str], Sample | None]] = {
     Task.QUESTION: _question,
     Task.EDIT: _edit,
 }
-
-
-def _tight(mask: NDArray[np.bool_]) -> Box:
-    box = mask_box(mask)
-    assert box is not None
-    return normalised(box, mask.shape[1], mask.shape[0])

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from vitron_agent.messages import Box
 from vitron_agent.tools.phrases.colors import color_shares
-from vitron_agent.tools.regions import mask_box, normalised
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
 from vitron_agent.train.data.photos.folder import Photo
 from vitron_agent.train.data.readers.media import read_picture
-from vitron_agent.train.data.samples import Pixels
+from vitron_agent.train.data.samples import Pixels, tight_box
 
 _LONGER_SIDE = (0.3, 0.62)
 """Of a pasted thing, as a share of the photo's shorter side."""
@@ -116,10 +115,8 @@ def look(scene: Scene, cutouts: Cutouts) -> list[Seen]:
     for number, mask in enumerate(whole):
         above = whole[number + 1 :]
         visible = mask & ~np.logical_or.reduce(above) if above else mask
-        box = mask_box(visible)
-        assert box is not None
         covers = frozenset(other for other in range(number) if (whole[other] & mask).any())
-        seen.append(Seen(visible, normalised(box, shape[1], shape[0]), covers, color_shares(image[visible])))
+        seen.append(Seen(visible, tight_box(visible), covers, color_shares(image[visible])))
     return seen
 
 

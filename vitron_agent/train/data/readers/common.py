@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box
-from vitron_agent.train.data.samples import Bad, Sample, Task
+from vitron_agent.train.data.samples import Bad, Sample, Task, tight_box
 from vitron_agent.wire import TAGS
 
 _LONGEST_NAME = 255
@@ -178,11 +178,9 @@ def corners(x: float, y: float, width: float, height: float) -> tuple[float, flo
 
 def bounds(mask: NDArray[np.bool_]) -> Box:
     """The smallest box around a mask (H, W); raises Unusable if it is empty."""
-    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(ys):
+    if not mask.any():
         raise Unusable("empty mask")
-    height, width = mask.shape
-    return float(xs[0] / width), float(ys[0] / height), float((xs[-1] + 1) / width), float((ys[-1] + 1) / height)
+    return tight_box(mask)
 
 
 # Words

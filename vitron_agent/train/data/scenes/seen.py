@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.messages import Box
-from vitron_agent.train.data.samples import Thing
+from vitron_agent.train.data.samples import Thing, tight_box
 from vitron_agent.train.data.scenes.drawing import patch
 from vitron_agent.train.data.scenes.model import Scene
 
@@ -134,18 +134,6 @@ def see(scene: Scene) -> Seen:
                     smaller = min(np.count_nonzero(wholes[item]) for item in (body, behind))
                     overlap.setdefault((body, behind), {})[frame] = common / smaller
     return Seen(scene, owner, boxes, overlap)
-
-
-def tight_box(mask: NDArray[np.bool_]) -> Box:
-    """The smallest box around the True pixels of a mask (side, side)."""
-    height, width = mask.shape
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        float(columns[0] / width),
-        float(rows[0] / height),
-        float((columns[-1] + 1) / width),
-        float((rows[-1] + 1) / height),
-    )
 
 
 def _far(ahead: float, enough: float, too_little: float) -> Judgement:
