@@ -50,7 +50,8 @@ def test_expressions_find_their_thing(tmp_path):
 
 def test_what_is_in_a_region_is_the_other_way_round(tmp_path):
     sample = next(read_refcoco(refcoco(tmp_path), task=Task.REGION_CAPTION))
-    assert sample.regions == (Region.box(0.25, 0.25, 0.5, 0.75, source="image-1"),)
+    box = Region.box(0.25, 0.25, 0.5, 0.75, source="image-1")
+    assert sample.regions == (box.model_copy(update={"name": "region-1"}),)
     assert sample.turns[0].reply == "the left dog"
     assert sample.things == ()
 

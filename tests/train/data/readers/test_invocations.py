@@ -1,6 +1,6 @@
 import pytest
 
-from tests.train.data.readers.sets import invocations
+from tests.train.data.readers.sets import invocations, said, text
 from vitron_agent.messages import Module, Operation, Region, Role
 from vitron_agent.train.data.readers.invocations import read_invocations
 from vitron_agent.train.data.samples import Bad, Sample
@@ -32,9 +32,22 @@ def test_a_box_around_everything_is_no_drawing(samples):
 
 
 def test_what_was_drawn_is_named_in_request_and_plan(samples):
-    assert samples[1].regions == (Region.box(0.25, 0.25, 0.5, 0.75, source="image-1"),)
+    box = Region.box(0.25, 0.25, 0.5, 0.75, source="image-1")
+    assert samples[1].regions == (box.model_copy(update={"name": "region-1"}),)
     assert samples[1].turns[0].user == "Mark what I drew: region-1"
     assert "<Region>region-1</Region>" in samples[1].turns[0].reply
+
+
+@pytest.mark.parametrize(
+    ("bbox", "user"),
+    [([10, 5, 20, 15], "Mark region-1 of the zebra region-1 here"), (None, "Mark of the zebra here")],
+)
+def test_a_drawing_is_named_apart_from_other_words_and_none_leaves_no_gap(bbox, user, tmp_path):
+    invocations(tmp_path)
+    turns = said("<image>\nMark <objs> of the zebra<objs>" + (" here" if bbox is None else "here"), "Which one?")
+    path = text(tmp_path / "one.json", [{"image": "data/a.jpg", "bbox": bbox, "conversations": turns}])
+    (sample,) = read_invocations(path)
+    assert sample.turns[0].user == user
 
 
 def test_the_drawing_takes_the_place_of_the_papers_coordinates(samples):

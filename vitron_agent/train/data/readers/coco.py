@@ -163,7 +163,7 @@ def _described(source: str, folder: Path, task: Task, name: str, expression: _Ex
     things = tuple(_thing(parse(_Annotation, raw), phrase, size) for raw in expression.things)
     turn = Turn(ask(task, "image", name, phrase), phrase)
     if task is Task.REGION_CAPTION:
-        region = Region.box(*things[0].boxes[0], source="image-1")
+        region = Region.box(*things[0].boxes[0], source="image-1").model_copy(update={"name": "region-1"})
         yield Sample(task, name, source, (medium,), (turn,), regions=(region,))
     else:
         yield Sample(task, name, source, (medium,), (turn,), things=things)

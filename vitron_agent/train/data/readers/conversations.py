@@ -89,6 +89,12 @@ def turns_of(said: Sequence[Said], media: Sequence[Medium]) -> tuple[Turn, ...]:
     return tuple(Turn(user, reply) for user, reply in zip(texts[::2], texts[1::2], strict=True))
 
 
+def in_place(match: re.Match[str], handle: str) -> str:
+    """A handle for the placeholder that was matched, apart from letters that stand beside it."""
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return f"{' ' * before.isalnum()}{handle}{' ' * after.isalnum()}"
+
+
 def _named(texts: list[str], media: Sequence[Medium]) -> list[str]:
     kinds: list[str] = [medium.kind for medium in media]
     if "image" not in kinds:  # LLaVA-Video writes <image> for its clips too
@@ -101,8 +107,7 @@ def _named(texts: list[str], media: Sequence[Medium]) -> list[str]:
 
     def name(match: re.Match[str]) -> str:
         numbers[match[1]] += 1
-        before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
-        return f"{' ' * before.isalnum()}{match[1]}-{numbers[match[1]]}{' ' * after.isalnum()}"
+        return in_place(match, f"{match[1]}-{numbers[match[1]]}")
 
     named = [_PLACE.sub(name, text).strip() for text in texts]
     for kind, number in numbers.items():

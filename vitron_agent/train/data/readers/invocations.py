@@ -19,12 +19,12 @@ from vitron_agent.artifacts import HANDLE_STEMS, Kind
 from vitron_agent.errors import InvocationError
 from vitron_agent.messages import Handle, Input, Invocation, Module, Plan, Region, Role, needs_base, output_kind
 from vitron_agent.train.data.readers.common import Found, Unusable, each, inside, parse, rows, to_box
-from vitron_agent.train.data.readers.conversations import Conversation, media_of, turns_of
+from vitron_agent.train.data.readers.conversations import Conversation, in_place, media_of, turns_of
 from vitron_agent.train.data.readers.media import NUM_FRAMES, file_clip, picture_size
 from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
 from vitron_agent.wire import TAGS, complete, read_plan, write_plan
 
-_REGION_TOKEN = "<objs>"  # noqa: S105 - no password
+_DRAWN = re.compile(r"<objs>")
 _NEARLY_ALL = 0.01
 """A box that leaves out less than this at every side is the whole picture: nothing was drawn."""
 _TAG = re.compile(r"</?\s*([A-Za-z]\w*)\s*>")
@@ -52,7 +52,10 @@ def read_invocations(path: Path, media: Path | None = None, *, num_frames: int =
         shown = media_of(record, folder, num_frames)
         regions = _drawn(record, folder)
         for said in record.conversations:
-            said.value = said.value.replace(_REGION_TOKEN, "region-1" if regions else "").strip()
+            if regions:
+                said.value = _DRAWN.sub(lambda match: in_place(match, "region-1"), said.value)
+            else:
+                said.value = re.sub(rf" ?{_DRAWN.pattern}", "", said.value)
         turns = _planned(turns_of(record.conversations, shown), shown, regions)
         yield Sample(Task.INVOCATION, name, "vitron", shown, turns, regions)
 
@@ -69,7 +72,7 @@ def _drawn(record: _Record, folder: Path) -> tuple[Region, ...]:
     box = to_box(record.bbox, picture_size(path) if kind == "image" else file_clip(path, 1).size)
     if max(box[0], box[1], 1 - box[2], 1 - box[3]) < _NEARLY_ALL:
         return ()
-    return (Region.box(*box, source=f"{kind}-1"),)
+    return (Region.box(*box, source=f"{kind}-1").model_copy(update={"name": "region-1"}),)
 
 
 def _planned(turns: Sequence[Turn], media: Sequence[Medium], regions: tuple[Region, ...]) -> tuple[Turn, ...]:
@@ -111,9 +114,8 @@ def _read(reply: str, regions: tuple[Region, ...]) -> Plan:
         if dropped := next((note for note in plan.notes if note.startswith("region")), None):
             raise Unusable(f"region that is no box: {dropped}")
         return plan
-    drawn = tuple(region.model_copy(update={"name": f"region-{n}"}) for n, region in enumerate(regions, start=1))
     steps = (
-        step.model_copy(update={"regions": drawn}) if needs_base(step.module) else step for step in plan.invocations
+        step.model_copy(update={"regions": regions}) if needs_base(step.module) else step for step in plan.invocations
     )
     return plan.model_copy(update={"invocations": tuple(steps)})
 
