@@ -176,6 +176,11 @@ def test_checkpoints_hold_only_what_is_trained_and_belong_to_their_stage(tmp_pat
             fit(other, examples(captions()), collate, plan_loss, config, tmp_path)
 
 
+def test_nothing_to_learn_from_is_said_at_once(model: VitronModel, tmp_path: Path):
+    with pytest.raises(ConfigError, match="nothing to learn from; name data"):
+        train(QUICK, [], model, tmp_path)
+
+
 def test_a_loss_that_is_no_number_ends_the_run_and_says_where(model: VitronModel, tmp_path: Path):
     with torch.no_grad():
         model.media.projector.scale.fill_(float("nan"))

@@ -69,7 +69,8 @@ def fit(
         out: Folder of checkpoints and logs.
 
     Raises:
-        ConfigError: The loss is not finite, and it says at which step; or ``out`` holds a run of another model.
+        ConfigError: There are no examples; the loss is not finite, and it says at which step; or ``out`` holds a run of
+            another model.
     """
     import torch
     from safetensors.torch import load_file, save_file
@@ -146,7 +147,7 @@ def fit(
         remove_unused_columns=False,
     )
     trainer = StageTrainer(
-        model=model, args=arguments, train_dataset=examples, data_collator=collate, callbacks=[Stop()]
+        model=model, args=arguments, train_dataset=_some(examples), data_collator=collate, callbacks=[Stop()]
     )
     loss_here = trainer.train(resume_from_checkpoint=_last_checkpoint(folder)).training_loss
     mean = torch.tensor(loss_here, device=trainer.accelerator.device)
@@ -154,6 +155,12 @@ def fit(
 
 
 _WEIGHTS = "trained.safetensors"
+
+
+def _some(examples: Any) -> Any:
+    if not examples:
+        raise ConfigError("there is nothing to learn from; name data that holds some examples of this stage")
+    return examples
 
 
 def _last_checkpoint(folder: Path) -> str | None:
