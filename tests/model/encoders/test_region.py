@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vitron_agent.messages import Region
 from vitron_agent.model.encoders.region import RegionEncoder, mask_pooled, shape_of
@@ -40,6 +42,21 @@ def test_pooling_weighs_places_by_how_much_of_them_is_covered(rng: np.random.Gen
     half = np.zeros((10, 12), np.bool_)
     half[0:2, 0:3] = True  # the first place, and half of the second
     torch.testing.assert_close(mask_pooled(features, half), (features[:, 0, 0] * 2 + features[:, 0, 1]) / 3)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.integers(1, 30))
+def test_pooling_weighs_exactly_whatever_the_grid(height: int, width: int, rows: int, columns: int):
+    mask = np.random.default_rng(0).random((height, width)) < 0.5
+    mask[0, 0] = True
+    features = torch.from_numpy(np.random.default_rng(1).normal(size=(2, rows, columns))).float()
+    share = torch.from_numpy(overlaps(height, rows) @ mask @ overlaps(width, columns).T).float()
+    torch.testing.assert_close(mask_pooled(features, mask), (features * share).sum(dim=(1, 2)) / share.sum())
+
+
+def overlaps(pixels: int, places: int) -> np.ndarray:
+    """How much of each of so many equal places each of so many equal pixels covers, as (places, pixels)."""
+    place, pixel = np.arange(places)[:, None] / places, np.arange(pixels)[None] / pixels
+    return np.clip(np.minimum(place + 1 / places, pixel + 1 / pixels) - np.maximum(place, pixel), 0, None)
 
 
 def test_geometry_tells_where_how_large_and_of_what_shape():

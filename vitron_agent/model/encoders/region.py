@@ -55,7 +55,5 @@ def shape_of(mask: NDArray[np.bool_]) -> Tensor:
 def _area(mask: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.float32]:
     """The share of each place of a grid that the mask covers; exact, also where the grid is finer than the mask."""
     height, width = mask.shape
-    finer = cv2.resize(
-        mask.astype(np.float32), (max(width, columns), max(height, rows)), interpolation=cv2.INTER_NEAREST_EXACT
-    )
+    finer = mask.astype(np.float32).repeat(-(-rows // height), axis=0).repeat(-(-columns // width), axis=1)
     return np.asarray(cv2.resize(finer, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
