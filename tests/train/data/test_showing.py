@@ -1,15 +1,19 @@
 """What stands behind the handles of requests changes nothing else about them."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from tests import tiny
 from tests.train.data.test_examples import CONFIG, DRAWN, TwoFeatures, sample
+from vitron_agent.errors import MediaFormatError, UsageError
 from vitron_agent.model.media import Drawn, Places, count_tokens
-from vitron_agent.planners.prompt import IGNORED, shown
+from vitron_agent.planners.prompt import IGNORED
+from vitron_agent.planners.prompt import shown as shown_by
 from vitron_agent.train.data.examples import Eyes
 from vitron_agent.train.data.invocations import compose
+from vitron_agent.train.data.samples import Medium
 from vitron_agent.train.data.showing import Stock
 from vitron_agent.train.stage2_invocation import tokenise
 
@@ -23,7 +27,7 @@ def test_every_handle_that_a_prompt_shows_has_something_of_its_kind(stock: Stock
     kinds = set()
     for record in compose(200, seed=1):
         behind = stock.behind(record.request)
-        assert tuple(behind) == shown(record.request)
+        assert tuple(behind) == shown_by(record.request)
         for handle, item in behind.items():
             kind = handle.partition("-")[0]
             kinds.add(kind)
@@ -42,3 +46,19 @@ def test_words_and_labels_are_those_of_the_request_without_media(stock: Stock):
         assert [label for token, label in pairs if token >= 0] == without["labels"]
         assert all(label == IGNORED for token, label in pairs if token < 0)
         assert sum(token < 0 for token, _ in pairs) == sum(map(count_tokens, with_media["media"]))
+
+
+def test_what_cannot_be_read_is_passed_over():
+    def torn():
+        raise MediaFormatError("torn.jpg is no picture")
+
+    shown = sample(clip=True, regions=DRAWN)
+    damaged = replace(shown, media=(Medium("image", "torn.jpg", torn), *shown.media[1:]))
+    request = next(iter(compose(1, seed=1))).request
+    assert Stock([damaged, shown], Eyes(TwoFeatures(), CONFIG), seed=1).behind(request).keys() == set(shown_by(request))
+
+
+@pytest.mark.parametrize(("samples", "kind"), [([], "image"), ([sample()], "video"), ([sample(clip=True)], "region")])
+def test_what_there_is_nothing_of_is_named(samples, kind):
+    with pytest.raises(UsageError, match=f"kind {kind} to look at; ask for more --scenes and --clips"):
+        Stock(samples, Eyes(TwoFeatures(), CONFIG), seed=1)

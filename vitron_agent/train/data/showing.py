@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
+from vitron_agent.errors import UsageError
 from vitron_agent.messages import Handle
 from vitron_agent.model.media import Drawn, Prepared
 from vitron_agent.planners.base import PlanRequest
@@ -18,9 +19,12 @@ class Stock:
     look at.
 
     Args:
-        samples: What to look at; at least one with a picture, one with a clip and one with a drawing.
+        samples: What to look at; those whose media cannot be read are passed over: who learns their answers names them.
         eyes: See them.
         seed: Of the choice.
+
+    Raises:
+        UsageError: None shows a picture, none a clip, or none has a drawing.
     """
 
     def __init__(self, samples: Iterable[Sample], eyes: Eyes, seed: int) -> None:
@@ -28,8 +32,14 @@ class Stock:
         self._kept: dict[str, list[Prepared]] = {"image": [], "video": [], "region": []}
         for sample in samples:
             kinds = [medium.kind for medium in sample.media]
-            for position, item in enumerate(eyes.look(sample)):
+            try:
+                seen = eyes.look(sample)
+            except (OSError, ValueError):
+                continue
+            for position, item in enumerate(seen):
                 self._kept["region" if isinstance(item, Drawn) else kinds[position]].append(item)
+        if missing := [kind for kind, kept in self._kept.items() if not kept]:
+            raise UsageError(f"nothing of the kind {missing[0]} to look at; ask for more --scenes and --clips")
 
     def behind(self, request: PlanRequest) -> dict[Handle, Prepared]:
         """Something for every handle that a prompt shows."""
