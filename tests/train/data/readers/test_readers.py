@@ -2,6 +2,8 @@
 
 import contextlib
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -122,6 +124,13 @@ def test_the_command_counts_tasks_and_reasons_and_shows_samples(tmp_path: Path, 
     assert "6 bad records" in shown
     assert "1   no phrase has a box; first picture 100, caption 2" in shown
     assert "'a pink dress' (0.250, 0.250, 0.500, 0.750 | 0, 0), 0 masks" in shown
+
+
+def test_the_command_shows_names_that_are_no_text(tmp_path: Path) -> None:
+    path = SETS["hcstvg"](tmp_path)
+    path.write_text('{"\\ud800.mp4": {}}')
+    said = subprocess.run([sys.executable, "-m", main.__module__, "hcstvg", path], capture_output=True, check=True)
+    assert rb"first train.json \ud800.mp4: Field required" in said.stdout
 
 
 def test_the_command_stops_at_its_limit(tmp_path: Path, capsys) -> None:

@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
     lines += [f"{sum(reasons.values()):9} bad records"]
     for reason, num in reasons.most_common():
         lines.append(f"{num:9}   {reason}; first {first[reason].where}: {first[reason].why}")
-    sys.stdout.write("\n".join([*lines, *map(_text, shown)]) + "\n")
+    told = "\n".join([*lines, *map(_text, shown)])
+    sys.stdout.write(told.encode(errors="backslashreplace").decode() + "\n")  # names in JSON may be no text
 
 
 def _text(sample: Sample) -> str:
