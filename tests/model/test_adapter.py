@@ -5,10 +5,11 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
+from transformers import LlamaForCausalLM, PreTrainedModel
 
 from tests import tiny
 from vitron_agent.errors import WeightsError
-from vitron_agent.model.adapter import EMBEDDINGS, continue_adapter, merge_adapter, save_adapter
+from vitron_agent.model.adapter import EMBEDDINGS, add_adapter, continue_adapter, merge_adapter, save_adapter
 from vitron_agent.model.tokens import extend
 
 
@@ -47,6 +48,27 @@ def test_training_goes_on_where_an_adapter_stands(saved, tmp_path):
     before, after = (load_file(folder / "adapter_model.safetensors") for folder in (adapter, tmp_path / "again"))
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_what_was_trained_computes_the_same_when_it_is_read_again(tied: bool, tmp_path: Path):
+    def base(seed: int) -> PreTrainedModel:
+        config = tiny.model().config
+        config.tie_word_embeddings = tied
+        torch.manual_seed(0)
+        made = LlamaForCausalLM(config).eval()
+        torch.manual_seed(seed)  # what an adapter begins with differs from run to run
+        return made
+
+    tokenizer = tiny.tokenizer()
+    ids = torch.tensor([[5, 90, *tokenizer.ids.values()]])
+    adapted = add_adapter(base(1), tokenizer, rank=2, alpha=4, dropout=0.0)
+    optimizer = torch.optim.SGD([each for each in adapted.parameters() if each.requires_grad], lr=0.5)
+    adapted(input_ids=ids, labels=ids).loss.backward()
+    optimizer.step()
+    save_adapter(adapted, tmp_path, base="tiny")
+    again = continue_adapter(base(2), tokenizer, tmp_path, dropout=0.0)
+    torch.testing.assert_close(again(ids).logits, adapted(ids).logits, rtol=0, atol=0.1)
 
 
 def test_training_cannot_go_on_with_an_adapter_of_another_base(saved):

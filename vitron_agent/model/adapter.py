@@ -33,12 +33,13 @@ def add_adapter(
     from peft import LoraConfig, PeftModel, get_peft_model
 
     extend(tokenizer, model)
+    matrices = ["embed_tokens"] if model.config.tie_word_embeddings else ["embed_tokens", "lm_head"]
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules="all-linear",
-        trainable_token_indices={"embed_tokens": list(tokenizer.ids.values())},
+        trainable_token_indices={matrix: list(tokenizer.ids.values()) for matrix in matrices},
         task_type="CAUSAL_LM",
     )
     with warnings.catch_warnings():

@@ -118,13 +118,18 @@ class PlannerTokenizer:
 
 
 def extend(tokenizer: PlannerTokenizer, model: "PreTrainedModel") -> None:
-    """Gives ``model`` a row for each added token: the mean of the rows of the words that it is written with."""
+    """Gives ``model`` a row for each added token: the mean of the rows of the words that it is written with.
+
+    So does its output matrix where that is another one than its embeddings.
+    """
     import torch
 
-    rows = model.resize_token_embeddings(len(tokenizer), mean_resizing=False).weight
+    words = model.resize_token_embeddings(len(tokenizer), mean_resizing=False).weight
+    written = model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        for token, index in tokenizer.ids.items():
-            rows[index] = rows[tokenizer.encode_text(token)].mean(dim=0)
+        for rows in (words, written):  # the same twice, where they are tied
+            for token, index in tokenizer.ids.items():
+                rows[index] = rows[tokenizer.encode_text(token)].mean(dim=0)
 
 
 def _wire_pieces(text: str) -> Iterator[_Piece]:
