@@ -87,6 +87,16 @@ def test_no_thing_is_hidden_by_more_than_a_third(scenes, cutouts):
             assert one.mask.sum() >= 2 / 3 * whole.sum()
 
 
+def test_in_front_of_another_is_what_hides_a_noticeable_part(scenes, cutouts):
+    for scene, _ in scenes:
+        alone = [replace(scene, placements=(one,)) for one in scene.placements]
+        whole = [look(one, cutouts)[0].mask for one in alone]
+        for number, one in enumerate(look(scene, cutouts)):
+            for other in range(number):
+                shared = (whole[other] & whole[number]).sum() / min(whole[other].sum(), whole[number].sum())
+                assert (other in one.covers) == (shared >= 0.05)
+
+
 def test_phrases_name_exactly_one_thing(scenes, cutouts):
     ways = Counter()
     for scene, kinds in scenes:

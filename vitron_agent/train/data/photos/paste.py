@@ -19,6 +19,8 @@ _LONGER_SIDE = (0.3, 0.62)
 """Of a pasted thing, as a share of the photo's shorter side."""
 _MOST_ENLARGED = 1.5
 _MOST_HIDDEN = 1 / 3
+_NOTICED = 0.05
+"""A thing is in front of another where they share this much of the smaller one."""
 _TRIES = 25
 _JITTERED = 0.5
 """How many things of all get other colours."""
@@ -67,7 +69,7 @@ class Seen:
     Attributes:
         mask: (H, W), its visible pixels: two thirds of it at least.
         box: Tight around the mask.
-        covers: Positions in the scene of the things that it hides a part of.
+        covers: Positions in the scene of the things that it hides a noticeable part of.
         colors: Share of each basic colour on it.
     """
 
@@ -115,7 +117,11 @@ def look(scene: Scene, cutouts: Cutouts) -> list[Seen]:
     for number, mask in enumerate(whole):
         above = whole[number + 1 :]
         visible = mask & ~np.logical_or.reduce(above) if above else mask
-        covers = frozenset(other for other in range(number) if (whole[other] & mask).any())
+        covers = frozenset(
+            other
+            for other, behind in enumerate(whole[:number])
+            if (behind & mask).sum() >= _NOTICED * min(behind.sum(), mask.sum())
+        )
         seen.append(Seen(visible, tight_box(visible), covers, color_shares(image[visible])))
     return seen
 
