@@ -84,7 +84,7 @@ def _used(levels: Levels) -> tuple[Tensor, Tensor]:
 
 
 class TransformersBackbone:
-    """Any vision model of transformers, such as CLIP, SigLIP, DINOv2, ViT or ConvNeXt.
+    """A vision model of transformers that takes square pictures, such as CLIP, SigLIP, DINOv2, ViT, Swin or ConvNeXt.
 
     Pictures are stretched to the model's square: places then keep their share of width and height, as boxes have them.
 
