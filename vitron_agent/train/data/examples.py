@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class Eyes:
             return self._look(sample)
         path = self._folder / f"{self._key(sample)}.safetensors"
         if not path.is_file():
-            part = path.with_suffix(".part")
+            part = path.with_suffix(f".{os.getpid()}.part")
             save_file(_as_tensors(self._look(sample)), part)
             part.replace(path)
         return _as_items(load_file(path))
