@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vitron_agent.errors import VitronError
+from vitron_agent.errors import InvocationError
 from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
@@ -156,7 +157,7 @@ def answers(
         where = f"{sample.source}/{sample.id}"
         try:
             items = eyes.look(sample)
-        except (OSError, ValueError) as error:  # one bad file ends no run
+        except (OSError, ValueError, InvocationError) as error:  # one bad record ends no run
             report(Bad(where, f"its media cannot be read: {error}"))
             continue
         try:
