@@ -11,8 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vitron_agent.errors import VitronError
-from vitron_agent.errors import InvocationError
+from vitron_agent.errors import InvocationError, VitronError
 from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
