@@ -12,6 +12,7 @@ from vitron_agent.tools.backends.embedded.mask_decoder import (
     SCALES,
     SIDE,
     THING_DIMS,
+    WEIGHTS,
     MaskDecoder,
     Patch,
     Shape,
@@ -132,3 +133,9 @@ def test_damaged_weights_say_so(tmp_path):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(WeightsError, match="missing or damaged"):
         load_decoder(path)
+
+
+def test_the_shipped_weights_are_small():
+    assert WEIGHTS.stat().st_size < 8e6
+    decoder = load_decoder()
+    assert 1.5e6 < sum(value.numel() for value in decoder.parameters()) < 4e6

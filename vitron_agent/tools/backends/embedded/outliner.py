@@ -1,4 +1,4 @@
-"""Cuts things out with the mask decoder: a first look, a second one closer by, and the picture's own edges at last."""
+"""Cuts things out with the mask decoder: a first look, a second one closer by, and colours for the last pixels."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from vitron_agent.errors import TurnCancelled
 from vitron_agent.messages import Box
 from vitron_agent.model.encoders.dense import to_rgb8
 from vitron_agent.tools.backends.embedded.mask_decoder import AMBIGUOUS, CLEAR, WEIGHTS, MaskDecoder, load_decoder
-from vitron_agent.tools.backends.embedded.masks import Probability, sharpen, windowed
+from vitron_agent.tools.backends.embedded.masks import Hints, Probability, cut_mask, windowed
 from vitron_agent.tools.backends.embedded.vision import View
 from vitron_agent.tools.backends.embedded.windows import Cue, Looks, Window, around, make_patch, whole
 from vitron_agent.tools.base import MaskArray
@@ -78,9 +78,7 @@ class Outliner:
         if closer is not None:
             seen = replace(cue, rough=_over_picture(found, window, width, height))
             window, found = closer, self._look(image, view, seen, closer, signals, cancelled)
-        if cancelled():
-            raise TurnCancelled("stopped while segmenting")
-        return _at_full_size(found, window, image)
+        return _at_full_size(found, window, image, cancelled)
 
     def _look(
         self,
@@ -148,17 +146,15 @@ def _over_picture(found: Probability, window: Window, width: int, height: int) -
     return windowed(bordered, reach, (side, side), size)
 
 
-def _at_full_size(found: Probability, window: Window, image: ImageArray) -> MaskArray:
-    """The pixels (H, W) above one half, along the picture's edges."""
+def _at_full_size(found: Probability, window: Window, image: ImageArray, cancelled: Callable[[], bool]) -> MaskArray:
+    """The pixels (H, W) of what was found; colours decide where the decoder is in doubt."""
     height, width = image.shape[:2]
     left, top, right, bottom = window.crop(width, height)
     x0, y0, x1, y1 = window.place(width, height, found.shape[0])
-    rough = np.ascontiguousarray(found[y0:y1, x0:x1])
     crop = _at_most(to_rgb8(image[top:bottom, left:right]), _FINEST)
-    small = cv2.resize(crop, rough.shape[::-1], interpolation=cv2.INTER_AREA)
-    sharp = sharpen(rough, np.asarray(small, np.uint8), crop)
+    cut = cut_mask(crop, Hints(np.ascontiguousarray(found[y0:y1, x0:x1])), cancelled)
     mask = np.zeros((height, width), np.bool_)
-    mask[top:bottom, left:right] = cv2.resize(sharp, (right - left, bottom - top)) > 0.5
+    mask[top:bottom, left:right] = cv2.resize(cut.astype(np.float32), (right - left, bottom - top)) > 0.5
     return mask
 
 

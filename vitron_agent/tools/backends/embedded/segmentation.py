@@ -12,6 +12,7 @@ from vitron_agent.messages import Finding, Invocation, Operation
 from vitron_agent.tools.backends.embedded.editing.matte import matte
 from vitron_agent.tools.backends.embedded.editing.pixels import around, crop_of, to_unit
 from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding, Search
+from vitron_agent.tools.backends.embedded.mask_decoder import WEIGHTS
 from vitron_agent.tools.backends.embedded.mask_makers import DecoderMasks, GrabCutMasks, MaskMaker
 from vitron_agent.tools.backends.embedded.naming import Naming
 from vitron_agent.tools.backends.embedded.parts import name_parts, split_parts
@@ -40,7 +41,7 @@ class EmbeddedSegmentation:
     operations = frozenset({Operation.SEGMENT})
     consumes_signals = False
 
-    def __init__(self, grounding: EmbeddedGrounding, decoder: Path | None = None) -> None:
+    def __init__(self, grounding: EmbeddedGrounding, decoder: Path | None = WEIGHTS) -> None:
         self._grounding = grounding
         self._vision = grounding.vision
         self._masks: MaskMaker = GrabCutMasks(self._vision) if decoder is None else DecoderMasks(decoder)
