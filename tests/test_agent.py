@@ -1,6 +1,7 @@
 """VitronAgent as people use it, on fakes."""
 
 import asyncio
+import contextlib
 import io
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from PIL import Image
 
 from tests.scenes import Region, detect, open_agent, picture, recolor, remove, segment, steps
 from vitron_agent.agent import VitronAgent
+from vitron_agent.background import BackgroundLoop
 from vitron_agent.config import Settings
 from vitron_agent.errors import (
     ConfigError,
@@ -22,6 +24,7 @@ from vitron_agent.errors import (
     MediaFormatError,
     MediaLimitError,
     MediaSourceError,
+    TurnCancelled,
     UnknownThreadError,
     UsageError,
 )
@@ -248,6 +251,22 @@ def test_a_stream_shows_every_event_and_ends_with_the_reply(make_agent):
     assert next(event for event in events if event.type == "expert_end").result.status == "done"
     assert events[-1].reply.image.handle == "image-2"
     assert events[-1].text == events[-1].reply.text
+
+
+def test_ctrl_c_right_after_the_start_stops_the_turn(make_agent, monkeypatch):
+    agent = make_agent(steps(recolor()), behave=fakes.work_slowly(30))
+    submit, begun = BackgroundLoop.submit, []
+
+    def submit_and_interrupt(loop, coroutine):
+        begun.append(submit(loop, coroutine))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BackgroundLoop, "submit", submit_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(agent.stream("make it red", images=[picture()], thread="demo"))
+    with contextlib.suppress(TurnCancelled):  # or else it had begun
+        assert begun[0].result(timeout=20).status == "stopped"
 
 
 def test_tokens_are_streamed(make_agent):

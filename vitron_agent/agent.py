@@ -386,15 +386,17 @@ class VitronAgent:
     def _events(self, start: Callable[[Listener, Stop], Any]) -> Generator[Event, None, None]:
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         stop = Stop()
-        future = self._loop.submit(start(events.put, stop))
-        future.add_done_callback(lambda _: events.put(None))
-        try:
+        future: Future[Any] | None = None
+        try:  # from the start: Ctrl-C may come as soon as the turn is under way
+            future = self._loop.submit(start(events.put, stop))
+            future.add_done_callback(lambda _: events.put(None))
             while (event := events.get()) is not None:
                 yield event
             future.result()
         finally:
             stop.set("its events were no longer read")
-            _await_end(future)
+            if future is not None:
+                _await_end(future)
 
     async def _aevents(self, start: Callable[[Listener, Stop], Any]) -> AsyncIterator[Event]:
         loop = asyncio.get_running_loop()
