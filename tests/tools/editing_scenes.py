@@ -9,7 +9,8 @@ from vitron_agent.tools.image_segmentation import NotFound, Prompt, Segmentation
 from vitron_agent.tools.regions import rasterise_all
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-EXCHANGED = SRGB.replace(b"rXYZ", b"#", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"#", b"gXYZ", 1)
+# The placeholder is nothing that a profile holds: it tells the time of its making, in any bytes.
+EXCHANGED = SRGB.replace(b"rXYZ", b"<red>", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"<red>", b"gXYZ", 1)
 """A colour profile: sRGB with red and green exchanged."""
 COLORS = {"red": (200, 30, 30), "green": (40, 170, 60), "blue": (30, 60, 200)}
 
