@@ -19,7 +19,7 @@ from vitron_agent.errors import ConfigError
 from vitron_agent.model.media import MediaEncoder
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
-from vitron_agent.train.data.examples import Eyes, answers, collate
+from vitron_agent.train.data.examples import Eyes, answers, collate, looked
 from vitron_agent.train.data.samples import Medium, Sample, Task, Turn
 from vitron_agent.train.fit import fit
 from vitron_agent.train.losses import plan_loss
@@ -52,7 +52,8 @@ def captions() -> list[Sample]:
 
 
 def examples(samples: list[Sample]) -> list[dict]:
-    return list(answers(samples, Eyes(TwoFeatures(), MEDIA), tiny.tokenizer(), 400, pytest.fail))
+    seen = looked(samples, Eyes(TwoFeatures(), MEDIA), pytest.fail)
+    return list(answers(seen, tiny.tokenizer(), 400, pytest.fail))
 
 
 def loss(model: VitronModel, made: list[dict]) -> float:

@@ -16,7 +16,7 @@ from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.planners.prompt import IGNORED
-from vitron_agent.train.data.examples import Eyes, collate
+from vitron_agent.train.data.examples import Eyes, collate, looked
 from vitron_agent.train.data.invocations import compose
 from vitron_agent.train.data.showing import Stock
 from vitron_agent.train.losses import plan_loss
@@ -144,7 +144,7 @@ def test_a_run_that_is_stopped_on_its_way_can_go_on(
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
 def test_a_model_that_sees_learns_plans_with_its_projector_and_keeps_its_signals(tmp_path: Path) -> None:
-    stock = Stock([sample(clip=True, regions=DRAWN)], Eyes(TwoFeatures(), MEDIA), seed=1)
+    stock = Stock(looked([sample(clip=True, regions=DRAWN)], Eyes(TwoFeatures(), MEDIA), pytest.fail), seed=1)
     examples, _ = tokenise(compose(12, seed=5), tiny.tokenizer(), 2000, stock)
     made = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
     before = deepcopy(made.state_dict())

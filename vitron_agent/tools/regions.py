@@ -117,6 +117,13 @@ def normalised(box: PixelBox, width: int, height: int) -> Box:
     return x_left / width, y_top / height, x_right / width, y_bottom / height
 
 
+def tight_box(mask: MaskArray) -> Box:
+    """The smallest box around a mask with at least one pixel, as fractions of the picture."""
+    box = mask_box(mask)
+    assert box is not None
+    return normalised(box, mask.shape[1], mask.shape[0])
+
+
 def padded(box: PixelBox, margin: int, width: int, height: int) -> PixelBox:
     """A pixel box grown by ``margin`` on each side, within the picture."""
     x_left, y_top, x_right, y_bottom = box

@@ -21,7 +21,7 @@ from vitron_agent.model.encoders.backbone import EMBEDDED, PAPER, load_backbone
 from vitron_agent.model.media import MediaConfig
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
-from vitron_agent.train.data.examples import Example, Eyes, answers, collate
+from vitron_agent.train.data.examples import Example, Eyes, answers, collate, looked
 from vitron_agent.train.data.samples import Task
 from vitron_agent.train.data.sources import LeftOut, add_source_options, gather
 from vitron_agent.train.fit import Schedule, add_options, chosen, fit, is_main_process
@@ -116,8 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
     model = new_model(config, options.base, options.adapter, backbone.channels)
     eyes = Eyes(backbone, model.vitron_config.media, options.features)
     left_out = LeftOut()
-    samples = gather(options, TASKS, left_out)
-    examples = list(track(answers(samples, eyes, model.tokenizer, config.max_tokens, left_out), "looking", total=None))
+    seen = track(looked(gather(options, TASKS, left_out), eyes, left_out), "looking", total=None)
+    examples = list(answers(seen, model.tokenizer, config.max_tokens, left_out))
     sys.stderr.write(f"{len(examples)} examples; {left_out}\n{config}\n")
     loss = train(config, examples, model, options.out)
     sys.stderr.write(f"mean training loss {loss:.4f}; model in {options.out / 'model'}\n")

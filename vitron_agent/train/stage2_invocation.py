@@ -29,7 +29,7 @@ from vitron_agent.model.base import BASE, load_base
 from vitron_agent.model.encoders.backbone import load_backbone
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.model.vitron import VitronModel
-from vitron_agent.train.data.examples import Example, Eyes, answers, collate, example
+from vitron_agent.train.data.examples import Example, Eyes, answers, collate, example, looked
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
 from vitron_agent.train.data.samples import Task
 from vitron_agent.train.data.showing import Stock
@@ -203,9 +203,9 @@ def _main_seeing(options: argparse.Namespace, config: Config, records: Iterator[
     media = model.vitron_config.media
     eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
     left_out = LeftOut()
-    samples = list(gather(options, ANSWERED, left_out))
-    plans, skipped = tokenise(records, model.tokenizer, config.max_tokens, Stock(samples, eyes, config.seed))
-    words = list(answers(samples, eyes, model.tokenizer, config.max_tokens, left_out))
+    seen = list(looked(gather(options, ANSWERED, left_out), eyes, left_out))
+    plans, skipped = tokenise(records, model.tokenizer, config.max_tokens, Stock(seen, config.seed))
+    words = list(answers(seen, model.tokenizer, config.max_tokens, left_out))
     sys.stderr.write(
         f"{len(plans)} plans, {skipped} left out as longer than {config.max_tokens} tokens; "
         f"{len(words)} answers; {left_out}\n{config}\n"

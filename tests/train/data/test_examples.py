@@ -11,7 +11,7 @@ from tests import tiny
 from vitron_agent.messages import Plan, Region
 from vitron_agent.model.media import Drawn, MediaConfig, MediaEncoder, Places, count_tokens
 from vitron_agent.planners.prompt import IGNORED
-from vitron_agent.train.data.examples import Eyes, answers, as_request, build, collate, handles
+from vitron_agent.train.data.examples import Eyes, answers, as_request, build, collate, handles, looked
 from vitron_agent.train.data.samples import Bad, Medium, Sample, Task, Turn
 
 CONFIG = MediaConfig(backbone="two", channels=2, width=8, image_side=2, frame_side=1, num_frames=3)
@@ -126,8 +126,9 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on():
     endless = sample(seed=4, text="the cat " * 3000)
     open_tag = replace(sample(seed=5), turns=(Turn("what is it", "<module>"), Turn("really", "a cat")))
     reports: list[Bad] = []
-    eyes = Eyes(TwoFeatures(), CONFIG)
-    made = list(answers([gone, sample(), long, endless, open_tag], eyes, tiny.tokenizer(), 200, reports.append))
+    samples = [gone, sample(), long, endless, open_tag]
+    seen = looked(samples, Eyes(TwoFeatures(), CONFIG), reports.append)
+    made = list(answers(seen, tiny.tokenizer(), 200, reports.append))
     assert len(made) == 1
     assert [(bad.where, bad.why.split(":")[0]) for bad in reports] == [
         ("tests/gone", "its media cannot be read"), ("tests/3", "longer than 200 tokens"),
@@ -136,7 +137,6 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on():
 
 
 def test_the_reply_can_be_written_by_the_stage():
-    [example] = answers(
-        [sample()], Eyes(TwoFeatures(), CONFIG), tiny.tokenizer(), 500, pytest.fail, lambda each: each.id
-    )
+    seen = looked([sample()], Eyes(TwoFeatures(), CONFIG), pytest.fail)
+    [example] = answers(seen, tiny.tokenizer(), 500, pytest.fail, lambda each: each.id)
     assert tiny.tokenizer().decode_wire(label for label in example["labels"] if label != IGNORED) == "0<|im_end|>"

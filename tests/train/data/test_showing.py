@@ -11,7 +11,7 @@ from vitron_agent.errors import MediaFormatError, UsageError
 from vitron_agent.model.media import Drawn, Places, count_tokens
 from vitron_agent.planners.prompt import IGNORED
 from vitron_agent.planners.prompt import shown as shown_by
-from vitron_agent.train.data.examples import Eyes
+from vitron_agent.train.data.examples import Eyes, looked
 from vitron_agent.train.data.invocations import compose
 from vitron_agent.train.data.samples import Medium
 from vitron_agent.train.data.showing import Stock
@@ -20,7 +20,7 @@ from vitron_agent.train.stage2_invocation import tokenise
 
 @pytest.fixture(scope="module")
 def stock() -> Stock:
-    return Stock([sample(clip=True, regions=DRAWN)], Eyes(TwoFeatures(), CONFIG), seed=1)
+    return Stock(looked([sample(clip=True, regions=DRAWN)], Eyes(TwoFeatures(), CONFIG), pytest.fail), seed=1)
 
 
 def test_every_handle_that_a_prompt_shows_has_something_of_its_kind(stock: Stock):
@@ -55,10 +55,13 @@ def test_what_cannot_be_read_is_passed_over():
     shown = sample(clip=True, regions=DRAWN)
     damaged = replace(shown, media=(Medium("image", "torn.jpg", torn), *shown.media[1:]))
     request = next(iter(compose(1, seed=1))).request
-    assert Stock([damaged, shown], Eyes(TwoFeatures(), CONFIG), seed=1).behind(request).keys() == set(shown_by(request))
+    reports = []
+    seen = looked([damaged, shown], Eyes(TwoFeatures(), CONFIG), reports.append)
+    assert Stock(seen, seed=1).behind(request).keys() == set(shown_by(request))
+    assert [bad.why for bad in reports] == ["its media cannot be read: torn.jpg is no picture"]
 
 
 @pytest.mark.parametrize(("samples", "kind"), [([], "image"), ([sample()], "video"), ([sample(clip=True)], "region")])
 def test_what_there_is_nothing_of_is_named(samples, kind):
     with pytest.raises(UsageError, match=f"kind {kind} to look at; ask for more --scenes and --clips"):
-        Stock(samples, Eyes(TwoFeatures(), CONFIG), seed=1)
+        Stock(looked(samples, Eyes(TwoFeatures(), CONFIG), pytest.fail), seed=1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.messages import Point, Region
-from vitron_agent.train.data.samples import tight_box
+from vitron_agent.tools.regions import tight_box
 
 
 def drawn(mask: NDArray[np.bool_], rng: Random, source: str) -> Region:

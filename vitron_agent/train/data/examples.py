@@ -34,6 +34,8 @@ from vitron_agent.wire import read_plan
 
 Example = dict[str, Any]
 """``input_ids``, ``labels`` and, for a model that sees, ``media``: the items whose tokens its negative ids are."""
+Looked = tuple[Sample, list[Prepared]]
+"""A sample, and what was seen of it: its media, then its drawings."""
 
 
 class Eyes:
@@ -134,9 +136,19 @@ def example(request: PlanRequest, reply: Plan, tokenizer: PlannerTokenizer, seen
     return {"input_ids": input_ids, "labels": labels, "media": list(seen.values())}
 
 
+def looked(samples: Iterable[Sample], eyes: Eyes, report: Callable[[Bad], None]) -> Iterator[Looked]:
+    """Samples with what was seen of them; ``report`` is told of every other one, whose media cannot be read."""
+    for sample in samples:
+        try:
+            items = eyes.look(sample)
+        except (OSError, ValueError, InvocationError) as error:  # one bad record ends no run
+            report(Bad(f"{sample.source}/{sample.id}", f"its media cannot be read: {error}"))
+        else:
+            yield sample, items
+
+
 def answers(
-    samples: Iterable[Sample],
-    eyes: Eyes,
+    seen: Iterable[Looked],
     tokenizer: PlannerTokenizer,
     max_tokens: int,
     report: Callable[[Bad], None],
@@ -145,20 +157,14 @@ def answers(
     """Examples whose replies are words.
 
     Args:
-        samples: Of any task that is answered in words.
-        eyes: See them.
+        seen: Of any task that is answered in words.
         tokenizer: With the added tokens.
         max_tokens: Longer examples are left out.
         report: Told of every sample that is left out, and why.
         written: The reply that is to be learned.
     """
-    for sample in samples:
+    for sample, items in seen:
         where = f"{sample.source}/{sample.id}"
-        try:
-            items = eyes.look(sample)
-        except (OSError, ValueError, InvocationError) as error:  # one bad record ends no run
-            report(Bad(where, f"its media cannot be read: {error}"))
-            continue
         try:
             made = build(sample, items, tokenizer, Plan(text=written(sample)))
         except VitronError as error:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.messages import Box, Region
-from vitron_agent.tools.regions import mask_box, normalised
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """RGB: (H, W, 3) of a picture, (N, H, W, 3) of a clip."""
@@ -118,13 +117,6 @@ class Bad:
 
     where: str
     why: str
-
-
-def tight_box(mask: NDArray[np.bool_]) -> Box:
-    """The smallest box around a mask (H, W) with at least one pixel."""
-    box = mask_box(mask)
-    assert box is not None
-    return normalised(box, mask.shape[1], mask.shape[0])
 
 
 def usable(records: Iterable[Sample | Bad], report: Callable[[Bad], None]) -> Iterator[Sample]:

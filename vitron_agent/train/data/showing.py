@@ -8,8 +8,7 @@ from vitron_agent.messages import Handle
 from vitron_agent.model.media import Drawn, Prepared
 from vitron_agent.planners.base import PlanRequest
 from vitron_agent.planners.prompt import shown
-from vitron_agent.train.data.examples import Eyes
-from vitron_agent.train.data.samples import Sample
+from vitron_agent.train.data.examples import Looked
 
 
 class Stock:
@@ -19,24 +18,19 @@ class Stock:
     look at.
 
     Args:
-        samples: What to look at; those whose media cannot be read are passed over: who learns their answers names them.
-        eyes: See them.
+        seen: Samples that were looked at.
         seed: Of the choice.
 
     Raises:
         UsageError: None shows a picture, none a clip, or none has a drawing.
     """
 
-    def __init__(self, samples: Iterable[Sample], eyes: Eyes, seed: int) -> None:
+    def __init__(self, seen: Iterable[Looked], seed: int) -> None:
         self._rng = Random(seed)  # noqa: S311
         self._kept: dict[str, list[Prepared]] = {"image": [], "video": [], "region": []}
-        for sample in samples:
+        for sample, items in seen:
             kinds = [medium.kind for medium in sample.media]
-            try:
-                seen = eyes.look(sample)
-            except (OSError, ValueError):
-                continue
-            for position, item in enumerate(seen):
+            for position, item in enumerate(items):
                 self._kept["region" if isinstance(item, Drawn) else kinds[position]].append(item)
         if missing := [kind for kind, kept in self._kept.items() if not kept]:
             raise UsageError(f"nothing of the kind {missing[0]} to look at; ask for more --scenes and --clips")

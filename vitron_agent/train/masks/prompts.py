@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vitron_agent.messages import Box, Point
 from vitron_agent.tools.backends.embedded.windows import Cue, Window, around, whole
 from vitron_agent.tools.base import MaskArray
-from vitron_agent.tools.regions import PixelBox, mask_box, normalised, padded
+from vitron_agent.tools.regions import PixelBox, mask_box, normalised, padded, tight_box
 
 _JITTER = 0.07
 """Usual error of a box's side, as a share of the box."""
@@ -32,7 +32,7 @@ def draw_cue(mask: MaskArray, random: np.random.Generator) -> Cue:
 def by_box(mask: MaskArray, random: np.random.Generator) -> Cue:
     """A box around it, now and then with a click on it."""
     on = [_inner_point(mask, random)] if random.random() < 0.2 else []
-    return Cue(box=jittered(_box_of(mask), random), on=on)
+    return Cue(box=jittered(tight_box(mask), random), on=on)
 
 
 def by_click(mask: MaskArray, random: np.random.Generator) -> Cue:
@@ -86,7 +86,7 @@ def _with_more(cue: Cue, mask: MaskArray, random: np.random.Generator) -> Cue:
     """The same prompt with a box, or with a click, or alone; as in a second look."""
     draw = random.random()
     if draw < _WITH_BOX:
-        return replace(cue, box=jittered(_box_of(mask), random))
+        return replace(cue, box=jittered(tight_box(mask), random))
     return replace(cue, on=[_inner_point(mask, random)]) if draw < _WITH_BOX + _WITH_CLICK else cue
 
 
@@ -111,12 +111,6 @@ def draw_window(cue: Cue, box: PixelBox, width: int, height: int, random: np.ran
         return Window(left, top, side)
     left, top = (low + round(window.side * random.uniform(-_SHIFT, _SHIFT) * 0.5) for low in (window.left, window.top))
     return Window(left, top, window.side)
-
-
-def _box_of(mask: MaskArray) -> Box:
-    box = mask_box(mask)
-    assert box is not None
-    return normalised(box, mask.shape[1], mask.shape[0])
 
 
 def _inner_point(mask: MaskArray, random: np.random.Generator) -> Point:

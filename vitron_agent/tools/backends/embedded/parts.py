@@ -16,7 +16,7 @@ from vitron_agent.model.encoders.dense import GRID
 from vitron_agent.tools.backends.embedded.localiser import HEAD_DIMS
 from vitron_agent.tools.backends.embedded.naming import Naming
 from vitron_agent.tools.backends.embedded.vision import View
-from vitron_agent.tools.regions import mask_box, normalised
+from vitron_agent.tools.regions import tight_box
 
 _SUPERPIXELS, _COMPACTNESS = 300, 12.0
 _THING_WEIGHT, _COLOR_WEIGHT = 0.1, 1.0
@@ -126,11 +126,8 @@ def name_parts(view: View, naming: Naming, labels: NDArray[np.uint16]) -> tuple[
     for number in range(int(labels.max()) + 1):
         mask = labels == number
         weight = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        box = mask_box(mask)
-        assert box is not None
         names = naming.names(view, torch.from_numpy(weight))
         name, score = names[0] if names and names[0][1] >= _NAMED else (UNNAMED, 0.0)
-        place = normalised(box, mask.shape[1], mask.shape[0])
         share = ("share", f"{mask.mean():.3f}")
-        findings.append(Finding(label=name, score=round(score, 3), box=place, facts=(share,)))
+        findings.append(Finding(label=name, score=round(score, 3), box=tight_box(mask), facts=(share,)))
     return tuple(findings)

@@ -15,7 +15,7 @@ from vitron_agent.tools.backends.embedded.vision import View, Vision
 from vitron_agent.tools.backends.embedded.windows import Cue
 from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.image_segmentation import Prompt
-from vitron_agent.tools.regions import CLICK_RADIUS, mask_box, normalised, rasterise, split_points
+from vitron_agent.tools.regions import CLICK_RADIUS, rasterise, split_points, tight_box
 
 Size: TypeAlias = tuple[int, int]
 """(width, height)."""
@@ -96,9 +96,7 @@ def region_cues(prompt: Prompt, width: int, height: int) -> list[Cue]:
 def _cue_around(region: Region, clicked: Cue, prompt: Prompt, size: Size) -> Cue:
     """What a drawing around a thing says, with the clicks and strokes in it."""
     area = area_of([region], prompt, size)
-    pixels = mask_box(area)
-    assert pixels is not None
-    box = normalised(pixels, *size)
+    box = tight_box(area)
     inner = [(x, y) for x, y in clicked.on if box[0] <= x <= box[2] and box[1] <= y <= box[3]]
     stroke = None if clicked.stroke is None else clicked.stroke & area
     rough = None if region.kind == "box" else area.astype(np.float32)

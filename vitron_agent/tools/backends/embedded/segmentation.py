@@ -22,7 +22,7 @@ from vitron_agent.tools.backends.embedded.vision import View
 from vitron_agent.tools.base import MaskArray, Progress
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
 from vitron_agent.tools.image_segmentation import NotFound, Partition, Prompt, Segmentation
-from vitron_agent.tools.regions import drawn_ones, mask_box, normalised
+from vitron_agent.tools.regions import drawn_ones, tight_box
 
 _SOFT_EDGE = 0.04
 """How far a mask's edge may be off the true one when it is softened, as a share of the thing's size."""
@@ -136,6 +136,4 @@ def soften(image: ImageArray, mask: MaskArray, cancelled: Callable[[], bool]) ->
 
 
 def _drawn_finding(mask: MaskArray) -> Finding:
-    box = mask_box(mask)
-    assert box is not None
-    return Finding(label="drawn thing", score=1.0, box=normalised(box, mask.shape[1], mask.shape[0]))
+    return Finding(label="drawn thing", score=1.0, box=tight_box(mask))

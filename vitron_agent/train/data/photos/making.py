@@ -7,6 +7,7 @@ from random import Random
 
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Region
+from vitron_agent.tools.regions import tight_box
 from vitron_agent.train.data.drawings import drawn
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
 from vitron_agent.train.data.photos.folder import Photo
@@ -17,7 +18,7 @@ from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.photos.telling import Named, Teller, capital
 from vitron_agent.train.data.photos.wording import indefinite
 from vitron_agent.train.data.readers.media import read_picture
-from vitron_agent.train.data.samples import Medium, Sample, Task, Thing, Turn, tight_box
+from vitron_agent.train.data.samples import Medium, Sample, Task, Thing, Turn
 
 TASKS = (Task.CAPTION, Task.REGION_CAPTION, Task.GROUNDED_CAPTION, Task.REFERRING, Task.QUESTION, Task.EDIT)
 """What pasted scenes can teach."""

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from vitron_agent.messages import Box
 from vitron_agent.tools.phrases.colors import color_shares
+from vitron_agent.tools.regions import tight_box
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
 from vitron_agent.train.data.photos.folder import Photo
 from vitron_agent.train.data.readers.media import read_picture
-from vitron_agent.train.data.samples import Pixels, tight_box
+from vitron_agent.train.data.samples import Pixels
 
 _LONGER_SIDE = (0.3, 0.62)
 """Of a pasted thing, as a share of the photo's shorter side."""

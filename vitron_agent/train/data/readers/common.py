@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from vitron_agent.errors import UsageError
 from vitron_agent.messages import Box
-from vitron_agent.train.data.samples import Bad, Sample, Task, tight_box
+from vitron_agent.tools.regions import tight_box
+from vitron_agent.train.data.samples import Bad, Sample, Task
 from vitron_agent.wire import TAGS
 
 _LONGEST_NAME = 255

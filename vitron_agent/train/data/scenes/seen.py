@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitron_agent.messages import Box
-from vitron_agent.train.data.samples import Thing, tight_box
+from vitron_agent.tools.regions import tight_box
+from vitron_agent.train.data.samples import Thing
 from vitron_agent.train.data.scenes.drawing import patch
 from vitron_agent.train.data.scenes.model import Scene
 
