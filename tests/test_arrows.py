@@ -14,7 +14,7 @@ FOUNDATIONS = (
     "artifacts export",
     "messages",
     "config replies wire",
-    "events",
+    "events grounded",
 )
 LAYERS = (
     *FOUNDATIONS,

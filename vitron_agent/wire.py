@@ -132,6 +132,23 @@ def write_region(region: Region) -> str:
     return f"{region.source or ''}({numbers}{frames})"
 
 
+def read_box(text: str) -> Region:
+    """What :func:`write_region` wrote of a box.
+
+    Raises:
+        WireSyntaxError: It is none.
+    """
+    match = _BOX.fullmatch(text.strip().lower())
+    if match is None:
+        raise WireSyntaxError(
+            f"a box is (x_left, y_top, x_right, y_bottom), with | first, last in a clip; got {text!r}"
+        )
+    try:
+        return _box(match)
+    except ValidationError as error:
+        raise WireSyntaxError(f"{text} is no box: {error.errors()[0]['msg']}") from error
+
+
 def read_plan(text: str, regions: Sequence[Region] = ()) -> Plan:
     """Reads what an LLM wrote: blocks in order, or an answer where there is no module.
 
@@ -350,10 +367,14 @@ def _read_regions(text: str, drawn: Sequence[Region], notes: list[str]) -> Itera
 
 
 def _read_box(item: str, box: re.Match[str], notes: list[str]) -> Iterator[Region]:
-    source, *corners, first, last = box.groups()
-    x_left, y_top, x_right, y_bottom = map(float, corners)
-    frames = (int(first), int(last)) if first is not None else None
     try:
-        yield Region.box(x_left, y_top, x_right, y_bottom, source=source, frames=frames)
+        yield _box(box)
     except ValidationError as error:
         notes.append(f"region {item} was dropped: {error.errors()[0]['msg']}")
+
+
+def _box(match: re.Match[str]) -> Region:
+    source, *corners, first, last = match.groups()
+    x_left, y_top, x_right, y_bottom = map(float, corners)
+    frames = (int(first), int(last)) if first is not None else None
+    return Region.box(x_left, y_top, x_right, y_bottom, source=source, frames=frames)

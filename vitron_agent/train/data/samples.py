@@ -50,12 +50,14 @@ class Medium:
         name: Its path, or what it was made from; the same name means the same pixels.
         load: Gives the pixels.
         fps: Of a clip.
+        frames: How many a clip has, where that is known without reading it.
     """
 
     kind: Literal["image", "video"]
     name: str
     load: Callable[[], Pixels] = field(repr=False, compare=False)
     fps: float | None = None
+    frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

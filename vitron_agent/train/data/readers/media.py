@@ -121,7 +121,7 @@ def _spread(first: int, last: int, most: int) -> tuple[int, ...]:
 def _clip_medium(path: Path, frames: Sequence[int], fps: float, load: Callable[[], Pixels]) -> Medium:
     span = frames[-1] - frames[0]
     rate = fps * (len(frames) - 1) / span if span else fps
-    return Medium("video", f"{path}[{frames[0]}:{frames[-1]}/{len(frames)}]", load, rate)
+    return Medium("video", f"{path}[{frames[0]}:{frames[-1]}/{len(frames)}]", load, rate, len(frames))
 
 
 def _clip_header(path: Path) -> tuple[int, float, tuple[int, int]]:

@@ -113,6 +113,7 @@ def medium(scene: Scene, name: str = "") -> Medium:
         f"scenes/{recipe.hash[:12]}/{scene.media}/{scene.seed}" + (f"/{name}" if name else ""),
         partial(draw, scene),
         recipe.fps if scene.media == "video" else None,
+        scene.num_frames if scene.media == "video" else None,
     )
 
 
