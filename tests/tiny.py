@@ -8,7 +8,13 @@ from tokenizers import decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from vitron_agent.model.adapter import add_adapter, save_adapter
+from vitron_agent.model.llm import LanguageModel
+from vitron_agent.model.media import MediaConfig, MediaEncoder
+from vitron_agent.model.saved import VitronConfig, save_parts
+from vitron_agent.model.signals import SignalConfig, SignalHeads
 from vitron_agent.model.tokens import PlannerTokenizer
+
+SIGNALS = SignalConfig(num_shared=2, num_private=3, dim=6)
 
 _WORDS = (" the", " image", " cat", " red", " make", " remove", " now", " new", "user", "\n")
 
@@ -65,3 +71,36 @@ def folders(root: Path, seed: int = 0) -> tuple[Path, Path]:
                 parameter.add_(torch.randn_like(parameter) * 0.3)
     save_adapter(wrapped, adapter, base="tiny")
     return base, adapter
+
+
+def give_heads(adapter: Path) -> None:
+    """Random signal heads, and a media encoder, beside an adapter."""
+    torch.manual_seed(2)
+    config = VitronConfig(base="tiny", media=MediaConfig(backbone="tiny", channels=6, width=32), signals=SIGNALS)
+    parts = {"media": MediaEncoder(config.media), "signals": SignalHeads(SIGNALS, config.media.width)}
+    save_parts(parts, config, adapter)
+
+
+def dictate(model: LanguageModel, *texts: str) -> None:
+    """Makes a model write these texts, one a prompt; its hidden states stay its own, but for one number of each."""
+    inner_open, inner_read, script = model.open, model.llama.read, iter(texts)
+    wanted: list[int] = []
+
+    def open_(prompt):
+        reply = [*model.tokenizer.encode_wire(next(script)), model.tokenizer.im_end]
+        wanted[:] = [*prompt, *reply]
+        return inner_open(prompt)
+
+    def read(tokens, cache, media=None):
+        start = cache.length
+        hidden = inner_read(tokens, cache, media).clone()
+        hidden[:, 0] = torch.arange(start, start + len(tokens))  # what follows depends on the place alone
+        return hidden
+
+    def best(hidden, allowed):
+        token = wanted[int(hidden[0]) + 1]
+        assert token in allowed
+        return token
+
+    model.open, model.llama.read, model.llama.best = open_, read, best
+    model.llama.probability = lambda hidden, token: float(wanted[int(hidden[0]) + 1] == token)

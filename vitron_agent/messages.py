@@ -397,6 +397,11 @@ class Plan(_Frozen):
             raise ValueError("a plan either calls modules or answers in words")
         return self
 
+    def without_signals(self) -> Self:
+        """What it says in words: all that a prompt repeats of an earlier plan."""
+        steps = tuple(step.model_copy(update={"signal": None}) for step in self.invocations)
+        return self.model_copy(update={"invocations": steps})
+
     def dependencies(self) -> tuple[frozenset[int], ...]:
         """For each invocation the positions of the earlier ones whose outputs it reads."""
         made_by = {item.output: position for position, item in enumerate(self.invocations) if item.output}

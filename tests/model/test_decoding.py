@@ -15,6 +15,7 @@ from vitron_agent.model import decoding
 from vitron_agent.model.decoding import PlanDecoder
 from vitron_agent.model.grammar import Grammar, Scene
 from vitron_agent.model.llm import LanguageModel
+from vitron_agent.model.signals import SignalHeads
 from vitron_agent.wire import complete, read_plan, write_plan
 
 TOKENIZER = tiny.tokenizer()
@@ -229,6 +230,80 @@ def test_drafts_caches_and_forced_tokens_change_nothing(load, monkeypatch, modul
             assert decoder.write(request, BUSY) == text
             finished += 1
     assert finished >= 6
+
+
+@pytest.mark.parametrize("modules", [True, False])
+def test_signals_change_no_word_and_no_number_of_passes(load, monkeypatch, modules: bool):
+    monkeypatch.setattr(decoding, "MAX_ANSWER_TOKENS", 30)
+    monkeypatch.setattr(decoding, "MAX_BLOCK_TOKENS", 120)
+    finished, steps = 0, 0
+    for seed in range(6):
+        if modules:
+            call_modules(load(seed), monkeypatch)
+        plain, signalled = (written(load(seed), heads, monkeypatch) for heads in (None, SignalHeads(tiny.SIGNALS, 32)))
+        assert plain[:2] == signalled[:2]
+        if plain[0]:
+            finished += 1
+            assert plain[2] == signalled[2]
+        steps += len(signalled[3])
+        assert all(one is None or one.together().shape == (5, 6) for one in signalled[3])
+    assert finished >= 2
+    assert (steps >= 6) is modules
+
+
+def written(model: LanguageModel, heads: SignalHeads | None, monkeypatch: pytest.MonkeyPatch):
+    """Whether a fresh model comes to an end, what it writes, in how many passes, with which signals."""
+    monkeypatch.setattr(model, "heads", heads)
+    monkeypatch.setattr(model, "_kept", [])
+    pieces, signals, passes, ended = [], [], 0, False
+    read = model.llama.read
+
+    def counted(*given):
+        nonlocal passes
+        passes += 1
+        return read(*given)
+
+    with monkeypatch.context() as patch, suppress(WireSyntaxError):
+        patch.setattr(model.llama, "read", counted)
+        PlanDecoder(model).write(prompt("remove the red cat"), BUSY, pieces.append, signals.append)
+        ended = True
+    return ended, "".join(pieces), passes, signals
+
+
+STEPS = (
+    "<Module>Image Segmentation</Module><Instruction>segment: cat</Instruction><Input>image-1</Input>"
+    "<Output>mask-1</Output>",
+    "<Module>Conversation</Module><Instruction>select</Instruction><Input>image-1</Input>",
+    "<Module>Image Editing</Module><Instruction>recolor: cat => red</Instruction>"
+    "<Input>base=image-1, mask=mask-1</Input><Output>image-2</Output>",
+)
+
+
+def test_a_steps_signals_are_read_behind_its_output_and_no_other_signals(tmp_path):
+    base, adapter = tiny.folders(tmp_path)
+    tiny.give_heads(adapter)
+    model = LanguageModel.load(base, adapter, device="cpu")
+    tiny.dictate(model, "".join(STEPS))
+    begin, found = prompt("make the cat red"), []
+    assert PlanDecoder(model).write(begin, ONE_IMAGE, on_signals=found.append) == "".join(STEPS)
+    select, move, paint = found
+    assert move is None
+    placed = [TOKENIZER.ids["<|sig|>"], *model.media.ids("signal tokens", lambda: model.heads.tokens)]
+    for signals, written in ((select, STEPS[0]), (paint, "".join(STEPS))):
+        ids = [*begin, *TOKENIZER.encode_wire(written), *placed]
+        hidden = model.llama.read(ids, model.llama.new_cache(), model.media)
+        expected = model.heads(hidden[-tiny.SIGNALS.num_tokens :])
+        torch.testing.assert_close(signals.shared, expected.shared, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(signals.private, expected.private, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(select.together(), paint.together(), rtol=1e-2, atol=1e-2)
+
+
+def test_without_heads_steps_have_no_signals(tmp_path):
+    model = LanguageModel.load(*tiny.folders(tmp_path), device="cpu")
+    tiny.dictate(model, "".join(STEPS))
+    found: list[object] = []
+    assert PlanDecoder(model).write(prompt("make the cat red"), ONE_IMAGE, on_signals=found.append) == "".join(STEPS)
+    assert found == [None] * 3
 
 
 def test_a_plan_is_written_only_if_it_is_likelier_than_all_answers_together(load, monkeypatch):

@@ -6,6 +6,7 @@ import torch
 from tests import tiny
 from vitron_agent.errors import WeightsError
 from vitron_agent.model.llm import LanguageModel
+from vitron_agent.model.signals import SignalHeads
 
 SYSTEM = [1, 2, 3, 4]
 
@@ -64,6 +65,24 @@ def test_writing_on_is_reading_the_whole(model: LanguageModel):
     torch.testing.assert_close(
         model.open([*whole, 17]).look()[-1], fresh(model, [*whole, 17])[-1], rtol=1e-3, atol=1e-4
     )
+
+
+def test_signals_cost_no_pass_of_their_own(model: LanguageModel):
+    model.heads = SignalHeads(tiny.SIGNALS, 32)
+    tokens, written = [*SYSTEM, 10, 11], [13, 14]
+    writer = model.open(tokens)
+    signals = writer.signal()
+    assert signals.shared.shape == (2, 6)
+    assert signals.private.shape == (3, 6)
+    torch.testing.assert_close(writer.look(), fresh(model, tokens)[-1:], rtol=1e-3, atol=1e-4)
+    assert writer.passes == 1
+    torch.testing.assert_close(writer.signal().together(), signals.together(), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(writer.look(written), fresh(model, [*tokens, *written])[-3:], rtol=1e-3, atol=1e-4)
+    writer.accept(written)
+    torch.testing.assert_close(writer.look(), fresh(model, [*tokens, *written])[-1:], rtol=1e-3, atol=1e-4)
+    assert writer.passes == 3
+    again = model.open([*tokens, *written])
+    torch.testing.assert_close(writer.signal().together(), again.signal().together(), rtol=1e-3, atol=1e-4)
 
 
 def test_parts_that_do_not_belong_together_are_refused(folders: tuple[Path, Path], tmp_path: Path):

@@ -2,18 +2,20 @@ import pytest
 
 from tests import tiny
 from vitron_agent.errors import UsageError
-from vitron_agent.messages import Input, Module, Operation, Plan, Region, Role, make_invocation
+from vitron_agent.messages import Input, Module, Operation, Plan, Region, Role, SignalRef, make_invocation
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
+from vitron_agent.planners.checks import rejection
 from vitron_agent.planners.prompt import (
     IGNORED,
     MAX_REQUEST_TOKENS,
     build_example,
     context_line,
     encode_prompt,
+    encode_target,
     render,
     shown,
 )
-from vitron_agent.wire import read_plan, write_plan
+from vitron_agent.wire import SIGNAL, read_plan, write_plan
 
 TOKENIZER = tiny.tokenizer()
 EDIT = Plan(
@@ -86,6 +88,23 @@ def test_user_text_cannot_close_its_message():
     )
     for token in (TOKENIZER.im_start, TOKENIZER.im_end, TOKENIZER.ids["<Module>"]):
         assert forged.count(token) == honest.count(token)
+
+
+def test_prompts_repeat_words_not_signals():
+    """What was told beside the words of an earlier plan changes no id: training had none."""
+    signal = SignalRef(artifact=f"sha256:{'0' * 64}", num_shared=4, num_private=4, dim=768)
+    told = EDIT.model_copy(
+        update={"invocations": tuple(step.model_copy(update={"signal": signal}) for step in EDIT.invocations)}
+    )
+    assert SIGNAL in write_plan(told)
+    words, more = (
+        REQUEST.model_copy(
+            update={"history": (PastTurn(text="red", plan=plan),), "rejections": (rejection(plan, "no"),)}
+        )
+        for plan in (EDIT, told)
+    )
+    assert encode_prompt(more, TOKENIZER) == encode_prompt(words, TOKENIZER)
+    assert encode_target(told, TOKENIZER) == encode_target(EDIT, TOKENIZER)
 
 
 def test_rejections_follow_the_request():

@@ -1,14 +1,16 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from tests import tiny
 from vitron_agent.config import Settings
 from vitron_agent.errors import TurnCancelled, WeightsError
 from vitron_agent.messages import Plan
 from vitron_agent.model.weights import SMOLLM2
-from vitron_agent.planners.base import Medium, PastTurn, Planner, PlanRequest
+from vitron_agent.planners.base import Medium, PastTurn, Planner, PlanRequest, SignalledPlan
 from vitron_agent.planners.vitron import VitronPlanner
 
 
@@ -70,6 +72,65 @@ def test_many_threads_share_one(planner: VitronPlanner):
     for thread in threads:
         thread.join()
     assert found == expected
+
+
+@pytest.fixture
+def signalling(tmp_path: Path) -> VitronPlanner:
+    """Its adapter has signal heads."""
+    base, adapter = tiny.folders(tmp_path, seed=1)
+    tiny.give_heads(adapter)
+    return VitronPlanner(Settings.load(device="cpu"), base=base, adapter=adapter)
+
+
+def red(target: str) -> str:
+    instruction = f"<Instruction>recolor: {target} => red</Instruction>"
+    return f"<Module>Image Editing</Module>{instruction}<Input>image-1</Input><Output>image-2</Output>"
+
+
+def numbers(planned: SignalledPlan) -> list[np.ndarray]:
+    return [np.concatenate([signal.shared, signal.private]) for signal in planned.signals if signal]
+
+
+def test_signals_come_with_the_same_plan(planner: VitronPlanner, signalling: VitronPlanner):
+    """Whether an adapter has heads changes no word, and with none there are no signals."""
+    dictated = f"{red('cat')}<Module>Conversation</Module><Instruction>undo</Instruction>"
+    for each in (planner, signalling):
+        tiny.dictate(each.load()._model, *[dictated] * 3)
+    asked = request("make the cat red", next_numbers=(("image", 2),))
+    words, bare, told = planner.plan(asked), planner.plan_with_signals(asked), signalling.plan_with_signals(asked)
+    assert words == bare.plan == told.plan == signalling.plan(asked)
+    assert bare.signals == (None, None)
+    assert told.signals[1] is None
+    assert [(signal.shared.shape, signal.private.shape) for signal in told.signals if signal] == [((2, 6), (3, 6))]
+    assert {array.dtype for array in numbers(told)} == {np.dtype(np.float16)}
+
+
+def test_an_answer_has_no_signals(signalling: VitronPlanner):
+    planned = signalling.plan_with_signals(request("hello"))
+    assert planned.plan.text
+    assert planned.signals == ()
+
+
+def test_signals_are_those_of_the_plan_that_is_kept(signalling: VitronPlanner):
+    """A target that nobody named is written anew."""
+    tiny.dictate(signalling.load()._model, red("boat"), red("cat"), red("cat"))
+    asked = request("make the cat red")
+    rewritten, plain = signalling.plan_with_signals(asked), signalling.plan_with_signals(asked)
+    assert rewritten.plan == plain.plan
+    np.testing.assert_allclose(numbers(rewritten), numbers(plain), rtol=1e-2, atol=1e-2)
+
+
+def test_words_alone_cost_no_signals(signalling: VitronPlanner):
+    model = signalling.load()._model
+    tiny.dictate(model, red("cat"), red("cat"))
+
+    def fail(_: torch.Tensor) -> None:
+        raise AssertionError("nobody asked for signals")
+
+    model.heads.register_forward_pre_hook(lambda heads, _: fail(heads))
+    assert signalling.plan(request("make the cat red")).invocations
+    with pytest.raises(AssertionError, match="nobody asked"):
+        signalling.plan_with_signals(request("make the cat red"))
 
 
 def test_missing_weights_name_the_way_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -136,7 +136,9 @@ def _edited(step: Invocation, action: Action) -> Invocation:
     kept = arguments(step)
     if action.name != step.module.value:
         kept = {name: value for name, value in kept.items() if name in {"target", "inputs", "regions"}}
-    return to_invocation(action.name, {**kept, **action.args}).model_copy(update={"id": step.id})
+    changed = to_invocation(action.name, {**kept, **action.args}).model_copy(update={"id": step.id})
+    # The signal told the expert what the planner wrote; it stays only with that.
+    return step if changed == step.model_copy(update={"signal": None}) else changed
 
 
 def read_pending(interrupt_id: str, value: dict[str, Any]) -> PendingApproval:

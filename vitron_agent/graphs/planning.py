@@ -4,12 +4,12 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from vitron_agent.artifacts import ArtifactRef
+from vitron_agent.artifacts import ArtifactRef, ArtifactStore
 from vitron_agent.errors import CapabilityError, InvocationError, UnknownThreadError
 from vitron_agent.graphs.services import Services
 from vitron_agent.memory.views import Recollection, TurnView
-from vitron_agent.messages import Handle, Plan, Region
-from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection
+from vitron_agent.messages import Handle, Plan, Region, SignalRef
+from vitron_agent.planners.base import Medium, PastTurn, PlanRequest, Rejection, SignalEmbedding, SignallingPlanner
 from vitron_agent.planners.checks import check_plan, completed, deeds, rejection
 
 HISTORY = 4
@@ -53,6 +53,31 @@ def _past(turn: TurnView) -> PastTurn:
     """What was planned and what came of it; of a turn without steps what was really answered."""
     called = turn.plan is not None and turn.plan.invocations
     return PastTurn(text=turn.text, plan=turn.plan if called else Plan(text=turn.reply), reply=turn.reply)
+
+
+def ask(services: Services, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
+    """What the planner writes; its signals are stored, unless the settings leave experts the words alone. Blocking.
+
+    What is stored belongs to a turn only once its plan is recorded; until then it is garbage when the turn ends.
+    """
+    planner = services.planner
+    if services.settings.channels == "text" or not isinstance(planner, SignallingPlanner):
+        return planner.plan(request, on_token)
+    written = planner.plan_with_signals(request, on_token)
+    if not written.signals:
+        return written.plan
+    pairs = zip(written.plan.invocations, written.signals, strict=True)
+    steps = tuple(
+        step if signal is None else step.model_copy(update={"signal": _stored(services.store, signal)})
+        for step, signal in pairs
+    )
+    return written.plan.model_copy(update={"invocations": steps})
+
+
+def _stored(store: ArtifactStore, signal: SignalEmbedding) -> SignalRef:
+    ref = store.put_tensors({"shared": signal.shared, "private": signal.private})
+    (num_shared, dim), num_private = signal.shared.shape, len(signal.private)
+    return SignalRef(artifact=ref.id, num_shared=num_shared, num_private=num_private, dim=dim)
 
 
 def with_ids(plan: Plan, turn: int, attempt: int) -> Plan:

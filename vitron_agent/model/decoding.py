@@ -16,6 +16,7 @@ from vitron_agent.errors import WireSyntaxError
 from vitron_agent.messages import output_kind
 from vitron_agent.model.grammar import Grammar, Scene
 from vitron_agent.model.llm import LanguageModel, Writer
+from vitron_agent.model.signals import Signals
 from vitron_agent.model.tokens import OPENING, PlannerTokenizer
 from vitron_agent.wire import read_plan
 
@@ -36,13 +37,22 @@ class PlanDecoder:
         self._model = model
         self._grammar = Grammar(model.tokenizer)
 
-    def write(self, prompt: Sequence[int], scene: Scene, on_text: Callable[[str], None] | None = None) -> str:
+    def write(
+        self,
+        prompt: Sequence[int],
+        scene: Scene,
+        on_text: Callable[[str], None] | None = None,
+        on_signals: Callable[[Signals | None], None] | None = None,
+    ) -> str:
         """Writes the plan, or the answer, that the model wants to follow ``prompt``.
 
         Args:
             prompt: Token ids, up to the opening of the assistant's reply.
             scene: What the plan may name.
             on_text: Receives the text piece by piece.
+            on_signals: Receives the signals of each step, read behind its output handle: what an expert is told beside
+                the text, which stays the same. None where the model has no heads, and for a move in the conversation,
+                which no expert makes.
 
         Returns:
             The wire text.
@@ -65,6 +75,8 @@ class PlanDecoder:
                     output = self.tokenizer.encode_wire(f"<Output>{handle}</Output>")
                     writer.append(output)
                     reply.extend(output)
+                if on_signals is not None:
+                    on_signals(writer.signal() if self._model.heads is not None and kind is not None else None)
         raise WireSyntaxError(f"the plan has more than {MAX_BLOCKS} steps")
 
     def _write_block(self, writer: Writer, reply: "_Reply", grammar: str) -> None:

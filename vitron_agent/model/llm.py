@@ -120,13 +120,15 @@ class Writer:
     """A sequence that is being written.
 
     ``unread`` tokens are decided, but the model has not read them: they wait for the next decision, so that a run of
-    forced tokens costs no pass of its own.
+    forced tokens costs no pass of its own. ``_ahead`` holds the hidden states of the last look, from the end of the
+    sequence on.
     """
 
     def __init__(self, model: LanguageModel, kept: _Kept, unread: Sequence[int]) -> None:
         self._model = model
         self._kept = kept
         self._unread = list(unread)
+        self._ahead = model.llama.embeddings[:0]
         self.passes = 0
         """Forward passes so far."""
 
@@ -134,7 +136,7 @@ class Writer:
     def signal(self) -> Signals:
         """The signals of the step that was just written: (n_s, d) and (n_p, d). Needs ``heads``.
 
-        The signal tokens become no part of the sequence.
+        The signal tokens become no part of the sequence, and the pass that reads them is the next decision's too.
         """
         heads = self._model.heads
         assert heads is not None
@@ -153,16 +155,19 @@ class Writer:
         The draft becomes no part of the sequence; what of it comes true is appended as usual, and costs nothing then.
         """
         tokens = [*self._unread, *draft]
-        self.passes += 1
-        # What an earlier draft left behind the sequence's end is written over.
-        self._kept.cache.length = len(self._kept.tokens)
-        hidden = self._model.llama.read(tokens, self._kept.cache, self._model.media)
-        self._kept.tokens += self._unread
-        self._unread = []
-        self._kept.cache.length = len(self._kept.tokens)
-        return hidden[-1 - len(draft) :]
+        if tokens:
+            self.passes += 1
+            # What an earlier draft left behind the sequence's end is written over.
+            self._kept.cache.length = len(self._kept.tokens)
+            hidden = self._model.llama.read(tokens, self._kept.cache, self._model.media)
+            self._ahead = torch.cat([self._ahead[:1], hidden])[-1 - len(draft) :]
+            self._kept.tokens += self._unread
+            self._unread = []
+            self._kept.cache.length = len(self._kept.tokens)
+        return self._ahead[: 1 + len(draft)]
 
     def accept(self, tokens: Sequence[int]) -> None:
         """Appends the leading tokens of the last look's draft: they are read already."""
         self._kept.tokens += tokens
+        self._ahead = self._ahead[len(tokens) :]
         self._kept.cache.length = len(self._kept.tokens)

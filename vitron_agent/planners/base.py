@@ -1,8 +1,11 @@
 """What a planner gets and gives."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from vitron_agent.artifacts import Kind
@@ -90,3 +93,58 @@ class Planner(Protocol):
         Raises:
             InvocationError: What it wrote is not a plan; it is asked again with the message.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class SignalEmbedding:
+    """What one invocation tells its expert beside its words (paper §3.2).
+
+    Attributes:
+        shared: v_s, task-invariant: (n_s, d) float16.
+        private: v_p, task-specific: (n_p, d) float16.
+
+    Raises:
+        ValueError: Another shape or dtype, no token, or a number that is not finite.
+    """
+
+    shared: NDArray[np.float16]
+    private: NDArray[np.float16]
+
+    def __post_init__(self) -> None:
+        for name, tokens in (("shared", self.shared), ("private", self.private)):
+            if tokens.ndim != 2 or not tokens.size or tokens.dtype != np.float16:
+                raise ValueError(f"{name} signals are (n, d) float16, got {tokens.shape} {tokens.dtype}")
+            if not np.isfinite(tokens).all():
+                raise ValueError(f"{name} signals are not finite; the planner's weights or its arithmetic are wrong")
+        if self.shared.shape[1] != self.private.shape[1]:
+            raise ValueError(
+                f"shared and private signals have one d, got {self.shared.shape[1]} and {self.private.shape[1]}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SignalledPlan:
+    """A plan with the continuous half of its messages.
+
+    Attributes:
+        plan: The words.
+        signals: One an invocation, in order; None where it has none. Empty where the whole plan has none.
+
+    Raises:
+        ValueError: More or fewer signals than invocations.
+    """
+
+    plan: Plan
+    signals: tuple[SignalEmbedding | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.signals and len(self.signals) != len(self.plan.invocations):
+            raise ValueError(f"{len(self.plan.invocations)} invocations need as many signals, got {len(self.signals)}")
+
+
+@runtime_checkable
+class SignallingPlanner(Planner, Protocol):
+    """A planner that tells experts more than words. It is asked for words alone where ``channels`` is ``text``."""
+
+    def plan_with_signals(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> SignalledPlan:
+        """As :meth:`plan`, with signals."""

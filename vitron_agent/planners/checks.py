@@ -99,7 +99,7 @@ def rejection(plan: Plan | None, error: InvocationError | str) -> Rejection:
     if plan is None:
         return Rejection(plan="", error=str(error))
     return Rejection(
-        plan=write_plan(plan),
+        plan=write_plan(plan.without_signals()),
         error=str(error),
         only=deeds(plan) if isinstance(error, CapabilityError) else (),
         steps=len(plan.invocations) if isinstance(error, InvocationError) else 0,

@@ -156,7 +156,7 @@ def _mask_outputs(target: list[int], tokenizer: PlannerTokenizer) -> Iterator[in
 
 def _said(plan: Plan, *, cut: bool = True) -> Message:
     if plan.invocations:
-        return Message("assistant", write_plan(plan), wire=True)
+        return Message("assistant", write_plan(plan.without_signals()), wire=True)
     text = write_plan(plan)
     return Message("assistant", _shorten(text) if cut else text)
 

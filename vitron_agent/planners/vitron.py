@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from vitron_agent.config import Settings
 from vitron_agent.errors import WeightsError
 from vitron_agent.messages import Plan
-from vitron_agent.planners.base import PlanRequest
+from vitron_agent.planners.base import PlanRequest, SignalEmbedding, SignalledPlan
 from vitron_agent.wire import complete, read_plan
 
 if TYPE_CHECKING:
     from vitron_agent.model.decoding import PlanDecoder
+    from vitron_agent.model.signals import Signals
 
 _log = logging.getLogger(__name__)
 _FOUR_NUMBERS = re.compile(r"(?:\d[^\d]+){3}\d", re.DOTALL)
@@ -54,6 +55,13 @@ class VitronPlanner:
             UsageError: The request is too long to read.
             WeightsError: The weights are missing and cannot be fetched; says how to get them.
         """
+        return self._plan(request, on_token, signals=False).plan
+
+    def plan_with_signals(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> SignalledPlan:
+        """As :meth:`plan`, word for word, with the signals of each step where the adapter has signal heads."""
+        return self._plan(request, on_token, signals=True)
+
+    def _plan(self, request: PlanRequest, on_token: Callable[[str], None] | None, *, signals: bool) -> SignalledPlan:
         from vitron_agent.model.grammar import Scene
         from vitron_agent.planners.prompt import encode_prompt
         from vitron_agent.planners.said import invented, said
@@ -65,13 +73,15 @@ class VitronPlanner:
         scene = Scene(media, numbers, request.regions, boxes=_FOUR_NUMBERS.search(request.text) is not None)
         prompt = encode_prompt(request, decoder.tokenizer)
 
-        def write(scene: Scene) -> Plan:
-            return mended(read_plan(decoder.write(prompt, scene, on_token), request.regions))
+        def write(scene: Scene) -> SignalledPlan:
+            read: list[Signals | None] = []
+            text = decoder.write(prompt, scene, on_token, read.append if signals else None)
+            return SignalledPlan(mended(read_plan(text, request.regions)), tuple(map(_embedding, read)))
 
-        plan = write(scene)
-        if invented(plan, request):
-            plan = write(replace(scene, words=said(request)))
-        return complete(plan, media, request.current, numbers)
+        written = write(scene)
+        if invented(written.plan, request):
+            written = write(replace(scene, words=said(request)))
+        return replace(written, plan=complete(written.plan, media, request.current, numbers))
 
     def load(self) -> "PlanDecoder":
         """Loads the weights, unless they are; gives the decoder.
@@ -94,3 +104,10 @@ class VitronPlanner:
 
         base = self._base or pull_base(self._settings.cache, report=_log.info)
         return PlanDecoder(LanguageModel.load(base, self._adapter or PACKAGED, self._settings.device))
+
+
+def _embedding(signals: "Signals | None") -> SignalEmbedding | None:
+    if signals is None:
+        return None
+    shared, private = (tokens.half().cpu().numpy() for tokens in (signals.shared, signals.private))
+    return SignalEmbedding(shared, private)

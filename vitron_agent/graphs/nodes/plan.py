@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 from vitron_agent.errors import ExpertTimeout, InvocationError, TurnCancelled, UsageError, VitronError
 from vitron_agent.events import Event
 from vitron_agent.graphs.emit import emitter
-from vitron_agent.graphs.planning import HISTORY, MEDIA, find_named, plan_request, with_ids
+from vitron_agent.graphs.planning import HISTORY, MEDIA, ask, find_named, plan_request, with_ids
 from vitron_agent.graphs.schedule import without_finished
 from vitron_agent.graphs.services import Node, Services
 from vitron_agent.graphs.state import TurnState
@@ -43,17 +43,17 @@ def plan_node(services: Services) -> Node:
         update: dict[str, Any] = {"attempt": attempt, "start": start, "plan": None, "problem": ""}
         emit = emitter()
 
-        def ask(cancelled: Callable[[], bool]) -> Plan:
+        def write(cancelled: Callable[[], bool]) -> Plan:
             def on_token(text: str) -> None:
                 if not cancelled():
                     emit(Event(type="token", text=text))
 
-            return services.planner.plan(request, on_token)
+            return ask(services, request, on_token)
 
         left = services.settings.budget.seconds - state["seconds"]
         started = time.perf_counter()
         try:
-            made = _given(state) if state["given"] else await call(ask, seconds=left, stop=turn.stop)
+            made = _given(state) if state["given"] else await call(write, seconds=left, stop=turn.stop)
             update |= await asyncio.to_thread(_prepare, services, state, made, memory, request, attempt)
         except InvocationError as error:
             update["problem"] = str(error)
