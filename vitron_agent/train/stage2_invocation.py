@@ -138,20 +138,23 @@ def train(
     return mean
 
 
-def train_seeing(config: Config, examples: Sequence[Example], model: VitronModel, out: Path) -> float:
+def train_seeing(
+    config: Schedule, examples: Sequence[Example], model: VitronModel, out: Path, loss: Loss = plan_loss
+) -> float:
     """Trains the LoRA, projector and region encoder of a model, saves ``out/model`` and returns the mean training loss.
 
     Args:
         config: The run; rank, alpha and dropout are the model's.
         examples: With media.
-        model: Of stage 1.
+        model: Of the stage before.
         out: Folder for checkpoints, logs and the model; a run found there is continued.
+        loss: Of a batch.
     """
     from transformers import set_seed
 
     set_seed(config.seed)
     model.signals.requires_grad_(requires_grad=False)
-    mean = fit(model, examples, collate, _loss(config, model.tokenizer), config, out)
+    mean = fit(model, examples, collate, loss, config, out)
     if is_main_process():
         model.save_pretrained(out / "model")
     return mean
@@ -182,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.model and (options.adapter or options.rank or options.alpha):
         parser.error("--model brings its own adapter, rank and scale; leave out --adapter, --rank and --alpha")
     config = chosen(options, SIZES)
-    records = _records(options.data, config.seed, options.exclude)
+    records = requests(options.data, config.seed, options.exclude)
     if options.model:
         _main_seeing(options, config, records)
         return
@@ -210,7 +213,7 @@ def _main_seeing(options: argparse.Namespace, config: Config, records: Iterator[
         f"{len(plans)} plans, {skipped} left out as longer than {config.max_tokens} tokens; "
         f"{len(words)} answers; {left_out}\n{config}\n"
     )
-    loss = train_seeing(config, plans + words, model, options.out)
+    loss = train_seeing(config, plans + words, model, options.out, _loss(config, model.tokenizer))
     sys.stderr.write(f"mean training loss {loss:.4f}; model in {options.out / 'model'}\n")
     for path in options.evaluate:
         evaluate(model.llm, model.tokenizer, path, options.out)
@@ -230,7 +233,8 @@ def evaluate(model: "PreTrainedModel | PeftModel", tokenizer: PlannerTokenizer, 
             lines.write(json.dumps({"id": row.id, "written": text, **asdict(verdict)}, ensure_ascii=False) + "\n")
 
 
-def _records(files: Sequence[Path], seed: int, exclude: Sequence[Path]) -> Iterator[Record]:
+def requests(files: Sequence[Path], seed: int, exclude: Sequence[Path]) -> Iterator[Record]:
+    """Requests with their plans: of files, or a few composed ones; none whose words stand in an evaluation file."""
     from vitron_agent.train.metrics.planner import read_rows
 
     records: Any = (record for path in files for record in read_records(path)) if files else compose(64, seed)
