@@ -1,4 +1,4 @@
-"""Plans of a model in training for many requests at once: greedy, in batches, without the decoder's grammar.
+"""What a model in training writes, greedily and without the decoder's grammar: plans in batches, answers one by one.
 
 This is the quick look during training; ``benchmarks/planner.py`` scores the planner as users run it.
 """
@@ -10,13 +10,17 @@ from vitron_agent.errors import InvocationError
 from vitron_agent.messages import Plan
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.base import PlanRequest
-from vitron_agent.planners.prompt import encode_prompt
+from vitron_agent.planners.prompt import IGNORED, encode_prompt
+from vitron_agent.train.data.samples import Sample
 from vitron_agent.train.metrics.planner import Row, Verdict, judge
 from vitron_agent.wire import complete, read_plan
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
+
+    from vitron_agent.model.media import Prepared
+    from vitron_agent.model.vitron import VitronModel
 
 
 def write_plans(
@@ -60,6 +64,16 @@ def write_plans(
             end = tokens.index(tokenizer.im_end) if tokenizer.im_end in tokens else len(tokens)
             texts[index] = tokenizer.decode_wire(tokens[:end])
     return texts
+
+
+def write_answer(model: "VitronModel", sample: Sample, items: "Sequence[Prepared]", *, max_tokens: int = 320) -> str:
+    """What the model answers to the last turn of a sample, of which ``items`` were seen."""
+    from vitron_agent.train.data.examples import build
+
+    made = build(sample, items, model.tokenizer, Plan(text=sample.turns[-1].reply))
+    prompt = [token for token, label in zip(made["input_ids"], made["labels"], strict=True) if label == IGNORED]
+    written = model.eval().generate(prompt, items, do_sample=False, max_new_tokens=max_tokens)
+    return model.tokenizer.decode_wire(written)
 
 
 def judge_texts(rows: Iterable[Row], texts: Iterable[str]) -> list[tuple[Verdict, Plan | None]]:

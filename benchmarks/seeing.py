@@ -1,0 +1,135 @@
+"""What does a trained model see? Captions, answers and boxes, on drawn scenes that it did not learn from.
+
+    python benchmarks/seeing.py --model runs_output/stage4/model --count 100
+    python benchmarks/seeing.py --model runs_output/stage4/model --split test_new    # looks that it never saw
+
+Every row is a mean over ``--count`` samples with its bootstrap 95 % interval:
+
+- exact: the caption or answer is right, word for word. short: what it answers is ("red"), however worded; beside it the
+  answer that is most often right to questions of that kind (what a model that sees nothing can reach).
+- contradicts: the text says something of the scene that is not so: a thing, number, color, relation or motion that
+  it does not hold. unread: some words mean nothing to the reader of such claims.
+- accuracy: share of the boxes that overlap the thing asked for by half or more. overlap: IoU; of clips VidSTG's vIoU.
+  time: overlap of the frames. Beside them what a box in the middle, the whole picture and the middle half of the frames
+  reach, and the ceiling: the truth, written as one box for all frames of a clip.
+- recall: share of the things of a grounded text that are named, with a box that overlaps by half. named: share of its
+  phrases that stand there with a box. unreadable: the text holds what begins like a box and is none.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from vitron_agent.config import Settings
+from vitron_agent.model.encoders.backbone import load_backbone
+from vitron_agent.model.vitron import VitronModel
+from vitron_agent.train.data.examples import Eyes
+from vitron_agent.train.data.grounded import ground
+from vitron_agent.train.data.samples import Sample, Task
+from vitron_agent.train.data.scenes import DEFAULT, SPLITS, Media, samples
+from vitron_agent.train.metrics.answers import Majority, judge
+from vitron_agent.train.metrics.generate import write_answer
+from vitron_agent.train.metrics.grounding import baselines, ceiling, places, said
+from vitron_agent.train.metrics.intervals import Estimate, estimates
+
+MAJORITY_OF = 600
+"""Questions that the majority answer is learned from."""
+Row = dict[str, float]
+
+
+def caption(text: str, sample: Sample) -> Row:
+    judged = judge(text, sample)
+    return {"exact": judged.exact, "contradicts": judged.contradicts, "unread": judged.unread}
+
+
+def answer(text: str, sample: Sample) -> Row:
+    majority = _majority(sample.media[0].kind)
+    return {**asdict(judge(text, sample)), "short, by the majority answer": float(majority.is_right(sample))}
+
+
+def boxes(text: str, sample: Sample) -> Row:
+    reached = {"": places(text, sample), **{f", {name}": worth for name, worth in baselines(sample).items()}}
+    metrics = ["accuracy", "overlap"]
+    if sample.media[0].kind == "video":
+        reached[", ceiling"] = ceiling(sample)
+        metrics.append("time")
+    row = {f"{metric}{who}": float(getattr(worth, metric)) for metric in metrics for who, worth in reached.items()}
+    return {**row, "unreadable": said(text, sample).unread}
+
+
+def grounded_caption(text: str, sample: Sample) -> Row:
+    worth = said(text, sample)
+    return {"recall": worth.recall, "named": worth.named, "unreadable": worth.unread, **caption(text, sample)}
+
+
+def grounded_answer(text: str, sample: Sample) -> Row:
+    return {"short": judge(text, sample).short, **grounded_caption(text, sample)}
+
+
+ROWS: Mapping[str, tuple[Task, Callable[[Sample], Sample], Callable[[str, Sample], Row]]] = {
+    "captions": (Task.CAPTION, lambda sample: sample, caption),
+    "answers": (Task.QUESTION, lambda sample: sample, answer),
+    "boxes": (Task.REFERRING, ground, boxes),
+    "grounded captions": (Task.GROUNDED_CAPTION, ground, grounded_caption),
+    "grounded answers": (Task.QUESTION, ground, grounded_answer),
+}
+"""What is asked, with or without boxes, and what the text is worth."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the benchmark and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a model of any stage")
+    parser.add_argument("--base", type=Path, help="folder of its base (default: what the model names)")
+    parser.add_argument("--count", type=int, default=50, help="samples of each row (default: %(default)s)")
+    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--tokens", type=int, default=320, help="longest text (default: %(default)s)")
+    parser.add_argument("--features", type=Path, help="folder where what the backbone saw is kept")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the texts")
+    options = parser.parse_args(arguments)
+    model = VitronModel.from_pretrained(options.model, base=options.base)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    media = model.vitron_config.media
+    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
+    report: dict[str, dict[str, Estimate]] = {}
+    texts: dict[str, list[str]] = {}
+    for kind, name in product(("image", "video"), ROWS):
+        task, ask, worth = ROWS[name]
+        of = f"{name}, {'pictures' if kind == 'image' else 'clips'}"
+        asked = [ask(sample) for sample in samples(options.split, [task], options.count, media=kind)]
+        shown = track(asked, of, console=Console(stderr=True))
+        texts[of] = [write_answer(model, one, eyes.look(one), max_tokens=options.tokens) for one in shown]
+        report[of] = estimates([worth(text, one) for text, one in zip(texts[of], asked, strict=True)])
+    if options.json:
+        numbers = {of: {metric: asdict(value) for metric, value in row.items()} for of, row in report.items()}
+        print(json.dumps({"scores": numbers, "texts": texts}, indent=2))
+    else:
+        _print(report, f"{options.model}: {options.count} samples a row of {options.split}, recipe {DEFAULT.hash[:12]}")
+
+
+def _print(report: Mapping[str, Mapping[str, Estimate]], title: str) -> None:
+    table = Table("", "metric", "mean", "95 %", title=title)
+    for of, row in report.items():
+        table.add_section()
+        for position, (metric, value) in enumerate(row.items()):
+            interval = f"{value.low:.3f} to {value.high:.3f}"
+            table.add_row("" if position else of, metric, f"{value.mean:.3f}", interval)
+    Console().print(table)
+
+
+@cache
+def _majority(kind: Media) -> Majority:
+    return Majority(samples("train", [Task.QUESTION], MAJORITY_OF, media=kind))
+
+
+if __name__ == "__main__":
+    main()

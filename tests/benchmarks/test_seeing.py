@@ -1,0 +1,70 @@
+"""The benchmark runs on a tiny random model and prints every score that it promises; perfect texts reach them."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests import tiny
+from tests.train.data.test_examples import CONFIG, TwoFeatures
+from vitron_agent.model.saved import VitronConfig
+from vitron_agent.model.vitron import VitronModel
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "seeing.py"
+
+
+@pytest.fixture
+def seeing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("seeing", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "load_backbone", lambda *_: TwoFeatures())
+    monkeypatch.setattr(module, "MAJORITY_OF", 20)
+    return module
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> list[str]:
+    base, _ = tiny.folders(tmp_path)
+    media = CONFIG.model_copy(update={"width": 32})
+    made = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=media), rank=2, alpha=4)
+    made.save_pretrained(tmp_path / "model")
+    return ["--model", str(tmp_path / "model"), "--base", str(base), "--count", "2"]
+
+
+def test_a_random_model_knows_nothing(seeing: ModuleType, model: list[str], capsys: pytest.CaptureFixture[str]):
+    seeing.main([*model, "--tokens", "12", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    scores = report["scores"]
+    assert [len(texts) for texts in report["texts"].values()] == [2] * len(scores) == [2] * 10
+    assert scores["captions, pictures"]["exact"]["mean"] == 0
+    assert scores["boxes, clips"]["overlap"]["mean"] == 0
+    assert (
+        0 < scores["boxes, clips"]["overlap, center box"]["mean"] < scores["boxes, clips"]["overlap, ceiling"]["mean"]
+    )
+    seeing.main([*model, "--tokens", "2"])
+    assert "contradicts" in capsys.readouterr().out
+
+
+def test_who_says_what_is_so_is_right(
+    seeing: ModuleType, model: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(seeing, "write_answer", lambda _, sample, *__, **___: sample.turns[-1].reply)
+    seeing.main([*model, "--json"])
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    for row in scores.values():
+        for metric, wanted in (
+            ("exact", 1),
+            ("short", 1),
+            ("contradicts", 0),
+            ("unread", 0),
+            ("named", 1),
+            ("time", 1),
+        ):
+            assert metric not in row or row[metric]["mean"] == wanted
+    assert scores["boxes, pictures"]["accuracy"]["mean"] == scores["grounded captions, pictures"]["recall"]["mean"] == 1
+    assert scores["boxes, clips"]["overlap"]["mean"] == pytest.approx(
+        scores["boxes, clips"]["overlap, ceiling"]["mean"], abs=0.02
+    )
