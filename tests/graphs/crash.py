@@ -22,7 +22,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from tests.scenes import detect, move, open_agent, picture, recolor, remove, segment, steps
+from tests.scenes import SignallingScript, detect, heard, move, open_agent, picture, recolor, remove, segment, steps
 from vitron_agent.messages import Invocation, Module, Operation, Plan, Role
 from vitron_agent.tools import fakes
 
@@ -146,6 +146,7 @@ def experts(notes: Notes, scenario: Scenario):
     def logged(behave):
         def run(job):
             notes.add("ran", name_of(job.invocation))
+            assert job.invocation.signal is None or heard(job)
             return behave(job)
 
         return run
@@ -189,7 +190,7 @@ class Conversation:
     def _agent(self, *plans: Plan):
         return open_agent(
             self._artifacts,
-            *(plans or self._scenario.plans),
+            planner=SignallingScript(plans or self._scenario.plans),
             database=self._database,
             experts=experts(self._notes, self._scenario),
             words=lambda: Words(self._notes),
@@ -206,6 +207,7 @@ class Conversation:
             "status": [reply.status, turns[-1].status],
             "text": reply.text,
             "steps": [f"{step.operation} {step.input(Role.BASE) or ''}: {status}" for step, status in ran],
+            "told": [step.signal and step.signal.artifact for step, _ in ran],
             "turns": [turn.undone for turn in turns],
             "handles": sorted(item.handle for item in turns[-1].handles),
         }

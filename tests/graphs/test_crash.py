@@ -20,6 +20,8 @@ STEPS = {
 UNDONE = {"moves": [False, True, False]}
 AT_WORK = {"waves": {"1.1.1 segment", "1.1.2 detect"}, "search": {"3.1.1 detect"}}
 """Work that a write may fall into: steps side by side, and a search, which writes its choice before its end."""
+SILENT = {"undo", "select", "search"}
+"""Steps whose expert, if they have one, is told nothing beside their words."""
 LOOKS = {"3.1.1 detect": 4}
 """A search looks at every picture."""
 
@@ -39,6 +41,7 @@ def crash_and_resume(folder: Path, scenario: str, every: int, database: str | No
     whole, *cuts = map(json.loads, done.stdout.splitlines())
     end = whole["end"]
     assert (end["status"], end["steps"]) == (["done", "done"], STEPS[scenario])
+    assert [bool(signal) for signal in end["told"]] == [step.split()[0] not in SILENT for step in STEPS[scenario]]
     assert end["turns"] == UNDONE.get(scenario, [False] * len(end["turns"]))
     assert all(times == LOOKS.get(name, 1) for name, times in whole["ran"].items()), whole
     assert len(cuts) == len(range(1, whole["writes"] + 1, every)) >= 10 / every

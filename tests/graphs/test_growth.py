@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.scenes import open_agent, recolor, segment, steps
+from tests.scenes import SignallingScript, open_agent, recolor, segment, steps
 from vitron_agent.messages import Plan
 
 TURNS = 20
@@ -34,7 +34,7 @@ def test_twenty_turns_with_a_large_photo_leave_little_and_all_the_same(tmp_path)
     plan: Plan = steps(segment(base="image-1", output="mask-1"), recolor(base="image-1", mask="mask-1"))
     plans = [Plan(text="A photo."), *[lambda request: renumbered(plan, request)] * TURNS]
     sizes = []
-    with open_agent(tmp_path, *plans) as agent:
+    with open_agent(tmp_path, planner=SignallingScript(plans)) as agent:
         agent.chat("what is this?", images=[photo], thread="demo")
         for _ in range(TURNS):
             before = nbytes(tmp_path)
