@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,12 +14,16 @@ from vitron_agent.grounded import read_grounded
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.train import stage4_grounding
-from vitron_agent.train.data.grounded import GROUNDED
-from vitron_agent.train.data.samples import Sample, Task
+from vitron_agent.train.data.examples import Example, Eyes, answers, collate, looked
+from vitron_agent.train.data.grounded import GROUNDED, ground
+from vitron_agent.train.data.samples import Medium, Sample, Task, Thing, Turn
 from vitron_agent.train.data.sources import LeftOut, add_source_options, gather
-from vitron_agent.train.stage4_grounding import PARTS, TASKS, Part, main, mixture
+from vitron_agent.train.losses import plan_loss
+from vitron_agent.train.stage2_invocation import train_seeing
+from vitron_agent.train.stage4_grounding import PARTS, TASKS, Part, debug, main, mixture
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
+MEDIA = CONFIG.model_copy(update={"width": 32})
 
 
 def mixed(leave_out: Part | None = None) -> list[Sample]:
@@ -60,11 +65,35 @@ def test_what_knows_not_all_things_is_asked_for_no_boxes_of_none():
     assert list(mixture([foreign], pytest.fail)) == [foreign]
 
 
+def test_it_learns_where_things_are_from_the_picture(tmp_path: Path):
+    made = left_and_right()
+    torch.manual_seed(1)
+    model = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=8, alpha=16)
+    train_seeing(replace(debug(), epochs=40, learning_rate=2e-2, dropout=0.0), made, model, tmp_path)
+    swapped = [{**one, "media": other["media"]} for one, other in zip(made, made[1:] + made[:1], strict=True)]
+    with torch.no_grad():
+        right, wrong = (float(plan_loss(model.eval(), collate(each), None)) for each in (made, swapped))
+    assert wrong > 2 * right
+
+
+def left_and_right() -> list[Example]:
+    """Pictures whose left or right half shows something."""
+    samples = []
+    for number in range(4):
+        pixels, half = np.zeros((16, 16, 3), np.uint8), slice(8 * (number % 2), 8 + 8 * (number % 2))
+        pixels[:, half] = (255, 20 * number, 0)
+        medium = Medium("image", str(number), lambda pixels=pixels: pixels)
+        thing = Thing("cat", {0: (half.start / 16, 0.0, half.stop / 16, 1.0)})
+        plain = Sample(Task.REFERRING, "cat", "tests", (medium,), (Turn("where", " cat"),), things=(thing,))
+        samples.append(ground(plain))
+    seen = looked(samples, Eyes(TwoFeatures(), MEDIA), pytest.fail)
+    return list(answers(seen, tiny.tokenizer(), 600, pytest.fail))
+
+
 def test_a_debug_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     base, _ = tiny.folders(tmp_path)
-    media = CONFIG.model_copy(update={"width": 32})
     torch.manual_seed(1)
-    before = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=media), rank=2, alpha=4)
+    before = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=2, alpha=4)
     before.save_pretrained(tmp_path / "stage2")
     monkeypatch.setattr(stage4_grounding, "load_backbone", lambda *_: TwoFeatures())
     common = ["--model", str(tmp_path / "stage2"), "--base", str(base), "--scenes", "12", "--clips", "12"]
