@@ -54,7 +54,7 @@ def test_still_boxes_pair_with_the_things_that_they_fit_in_any_order():
 def test_of_what_is_not_there_no_box_is_right():
     assert astuple(compare([], sample())) == (1, 1, 1)
     assert astuple(compare([Region.box(*LEFT)], sample())) == (0, 0, 0)
-    assert said("There is no cat.", sample()).recall == 1
+    assert [said(text, sample()).recall for text in ("No cat.", "A cat (0.1, 0.1, 0.2, 0.2).")] == [1, 0]
 
 
 def test_a_clip_is_judged_by_the_frames_that_either_has():

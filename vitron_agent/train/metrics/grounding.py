@@ -62,9 +62,13 @@ def places(reply: str, sample: Sample) -> Places:
 
 
 def said(reply: str, sample: Sample) -> Said:
-    """The worth of phrases with their boxes; for captions and answers. A sample without things is worth 1."""
+    """The worth of phrases with their boxes; for captions and answers. Where there is no thing, no box is right."""
     read = read_grounded(reply)
     free = list(read.mentions)
+    unread = float(bool(read.unread))
+    if not sample.things:
+        silent = float(not any(mention.regions for mention in free))
+        return Said(silent, silent, unread)
     named, right, things = [], [], iter(sample.things)
     for wanted in mentions(sample):
         meant = [next(things) for _ in wanted.regions]
@@ -74,7 +78,7 @@ def said(reply: str, sample: Sample) -> Said:
         pairs = _paired(_table(found.regions if found else (), meant, sample)[..., 0])
         right += [value >= HIT for value, _, thing in pairs if thing is not None]
         named.append(found is not None)
-    return Said(_mean(named), _mean(right), float(bool(read.unread)))
+    return Said(fmean(named), fmean(right), unread)
 
 
 def compare(regions: Sequence[Region], sample: Sample) -> Places:
