@@ -10,7 +10,7 @@ from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
 from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
 from vitron_agent.tools.backends.embedded.vision import Vision
-from vitron_agent.tools.base import Expert, Job
+from vitron_agent.tools.base import Expert, Job, Told
 from vitron_agent.tools.fakes import FakeSegmentation
 from vitron_agent.tools.image_segmentation import ImageSegmentationExpert, cut_out, prompt_of
 
@@ -91,7 +91,7 @@ def test_not_found_has_no_outputs_but_says_why(expert, store):
 
 def test_a_mask_input_counts_as_drawn(expert, store):
     asked = job(store, mask=MASK)
-    prompt = prompt_of(asked)
+    prompt = prompt_of(asked, Told(asked.invocation.target))
     assert prompt.regions == (Region.mask(asked.inputs[Role.MASK].id),)
     assert np.array_equal(expert.run(asked).outputs[0].value, MASK)
 
@@ -101,14 +101,14 @@ def test_a_mask_of_another_picture_is_refused(store, role):
     small = np.ones((40, 60), np.bool_)
     regions = (Region.mask(store.put_mask(small).id),) if role == "region" else ()
     with pytest.raises(WrongMediaError, match="60 x 40, its picture 451 x 300"):
-        prompt_of(job(store, "cat", regions=regions, mask=small if role == "input" else None))
+        prompt_of(job(store, "cat", regions=regions, mask=small if role == "input" else None), Told("cat"))
 
 
 def test_a_drawn_mask_is_read_from_the_store(store):
     drawn = np.zeros((300, 451), np.bool_)
     drawn[5:9, 7:20] = True
     ref = store.put_mask(drawn)
-    prompt = prompt_of(job(store, regions=(Region.mask(ref.id), Region.points([(0.1, 0.1)]))))
+    prompt = prompt_of(job(store, regions=(Region.mask(ref.id), Region.points([(0.1, 0.1)]))), Told(""))
     assert np.array_equal(prompt.region_masks[ref.id], drawn)
 
 

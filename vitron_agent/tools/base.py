@@ -32,6 +32,19 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a backend is told of the thing that is meant.
+
+    Attributes:
+        words: The target; empty where only signals may be used.
+        signals: [n_s + n_p, d] float32, v_s before v_p; None where only words may be used.
+    """
+
+    words: str
+    signals: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """An invocation with everything that its expert may look at.
 
@@ -58,6 +71,18 @@ class Job:
     def image(self, role: Role = Role.BASE) -> ImageArray:
         """The decoded picture of an input, read-only."""
         return self.store.image(self.inputs[role])
+
+    def told(self, backend: "Backend") -> Told:
+        """What a backend may know of the target by ``channels``.
+
+        Words are all there is for a backend that consumes no signals, and of a step that has none: one that a person
+        edited, or that a planner without signals wrote.
+        """
+        target = self.invocation.target
+        if self.signal is None or not backend.consumes_signals or self.channels == "text":
+            return Told(target)
+        signals = np.concatenate([self.signal["shared"], self.signal["private"]]).astype(np.float32)
+        return Told("" if self.channels == "signal" else target, signals)
 
     @cached_property
     def mask(self) -> MaskArray | None:

@@ -8,7 +8,7 @@ import numpy as np
 from vitron_agent.artifacts import ArtifactRef, ImageArray
 from vitron_agent.errors import WrongMediaError
 from vitron_agent.messages import Finding, Operation, Region, Role
-from vitron_agent.tools.base import Job, MaskArray, Progress
+from vitron_agent.tools.base import Job, MaskArray, Progress, Told
 from vitron_agent.tools.edit_words import Beside, Placement, bare, is_here, means_behind, read_placement
 from vitron_agent.tools.image_segmentation import NotFound, Prompt, SegmentationBackend
 from vitron_agent.tools.regions import rasterise, rasterise_all
@@ -183,11 +183,15 @@ class EditTargets:
         self, role: Role, image: ImageArray, phrase: str, regions: tuple[Region, ...], reference: ArtifactRef | None
     ) -> MaskArray:
         self._job.report(Progress(f"finding the {phrase}" if phrase else "finding what is meant"))
+        # The signal is that of the step's target; what else it speaks of is known by its words.
+        named = phrase and role is Role.BASE and phrase == self._job.invocation.target
+        told = self._job.told(self._segmentation) if named else Told(phrase)
         prompt = Prompt(
-            phrase=phrase,
+            phrase=told.words,
             regions=regions,
             reference=None if reference is None else self._job.store.image(reference),
             reference_id="" if reference is None else reference.id,
+            signals=told.signals,
         )
         found = self._segmentation.segment(
             image, prompt, image_id=self._job.inputs[role].id, report=self._job.report, cancelled=self._job.cancelled

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.boxes import Boxes
@@ -48,17 +49,20 @@ class GroundingBackend(Backend, Protocol):
         image_id: str,
         reference: ImageArray | None = None,
         reference_id: str = "",
+        signals: NDArray[np.float32] | None = None,
         report: Callable[[Progress], None] = ignore_progress,
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Detections:
-        """Finds every instance of ``phrase``.
+        """Finds every instance of ``phrase``, or of what ``signals`` mean, or of what answers to both.
 
         Args:
             image: (H, W, 3|4), RGB or RGBA, uint8 or uint16.
-            phrase: A noun phrase, such as ``second dog from the left``; may be empty with a ``reference``.
+            phrase: A noun phrase, such as ``second dog from the left``; may be empty with a ``reference`` or
+                with ``signals``.
             image_id: Artifact id of ``image``; features are cached under it.
             reference: A picture of the thing that is meant.
             reference_id: Its artifact id.
+            signals: [n_s + n_p, d], the planner's; None for a backend that consumes none.
             report: Receives progress.
             cancelled: Asked now and then.
 
@@ -85,12 +89,14 @@ class ImageGroundingExpert:
             TurnCancelled: The turn was cancelled while it ran.
         """
         reference = job.inputs.get(Role.REFERENCE)
+        told = job.told(self.backend)
         found = self.backend.detect(
             job.image(),
-            job.invocation.target,
+            told.words,
             image_id=job.inputs[Role.BASE].id,
             reference=None if reference is None else job.store.image(reference),
             reference_id="" if reference is None else reference.id,
+            signals=told.signals,
             report=job.report,
             cancelled=job.cancelled,
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Finding, Module, Region, Role, output_kind
-from vitron_agent.tools.base import Backend, Job, MaskArray, Outcome, Produced, Progress
+from vitron_agent.tools.base import Backend, Job, MaskArray, Outcome, Produced, Progress, Told
 from vitron_agent.tools.image_grounding import ignore_progress, never_cancelled
 from vitron_agent.tools.regions import rasterise
 
@@ -31,6 +31,7 @@ class Prompt:
         soft: Whether an alpha matte is wanted too.
         reference: Another picture of the thing that is meant.
         reference_id: Its artifact id.
+        signals: [n_s + n_p, d], the planner's signals of what is meant; they may stand in for the phrase.
     """
 
     phrase: str = ""
@@ -39,6 +40,7 @@ class Prompt:
     soft: bool = False
     reference: ImageArray | None = None
     reference_id: str = ""
+    signals: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class ImageSegmentationExpert:
             parts = self.backend.partition(image, image_id=image_id, report=job.report, cancelled=job.cancelled)
             produced = Produced("partition", "partition", parts.labels)
             return Outcome(outputs=(produced,), findings=parts.findings, notes=parts.notes)
-        prompt = prompt_of(job)
+        prompt = prompt_of(job, job.told(self.backend))
         found = self.backend.segment(image, prompt, image_id=image_id, report=job.report, cancelled=job.cancelled)
         if isinstance(found, NotFound):
             return Outcome(status="not_found", notes=found.notes)
@@ -150,8 +152,8 @@ class ImageSegmentationExpert:
         return Outcome(outputs=tuple(outputs), findings=found.findings, notes=found.notes)
 
 
-def prompt_of(job: Job) -> Prompt:
-    """Reads what a job asks to select; its mask input counts as one more drawn region.
+def prompt_of(job: Job, told: Told) -> Prompt:
+    """Reads what a job asks to select, of which a backend is told so much; a mask input is one more drawn region.
 
     Raises:
         WrongMediaError: A mask is empty or not of the picture's size.
@@ -164,12 +166,14 @@ def prompt_of(job: Job) -> Prompt:
     masks = {region.artifact: rasterise(region, width, height, job.store.mask) for region in regions if region.artifact}
     reference = job.inputs.get(Role.REFERENCE)
     return Prompt(
-        phrase="" if invocation.target.lower() == EVERYTHING else invocation.target,
+        phrase="" if invocation.target.lower() == EVERYTHING else told.words,
         regions=regions,
         region_masks=masks,
         soft=invocation.value == SOFT,
         reference=None if reference is None else job.store.image(reference),
         reference_id="" if reference is None else reference.id,
+        # What nobody named (the picture's subject, whatever was drawn) is not meant by any signal either.
+        signals=told.signals if invocation.target and invocation.target.lower() != EVERYTHING else None,
     )
 
 

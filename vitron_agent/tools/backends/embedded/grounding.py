@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,12 +13,13 @@ from numpy.typing import NDArray
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Box, Finding, Invocation, Operation
 from vitron_agent.tools.backends.embedded.instances import Instance, find_instances
+from vitron_agent.tools.backends.embedded.query import WEIGHTS, Query, QueryAdapter, load_adapter
 from vitron_agent.tools.backends.embedded.vision import Places, View, Vision
 from vitron_agent.tools.base import Progress
 from vitron_agent.tools.image_grounding import Detections, ignore_progress, never_cancelled
 from vitron_agent.tools.phrases.choose import Candidate, choose
 from vitron_agent.tools.phrases.colors import color_shares
-from vitron_agent.tools.phrases.nouns import Relation, load_nouns
+from vitron_agent.tools.phrases.nouns import Meaning, Relation, load_nouns
 from vitron_agent.tools.phrases.parse import Phrase, parse_phrase
 
 _NAMED_COLOR = 0.4
@@ -50,15 +53,23 @@ class EmbeddedGrounding:
 
     Args:
         vision: Shared with the other embedded experts, so that a picture is encoded once.
+        adapter: Weights of what makes queries of signals; None = words alone.
     """
 
     name = "embedded"
     version = "1"
     operations = frozenset({Operation.DETECT})
-    consumes_signals = False
 
-    def __init__(self, vision: Vision) -> None:
+    def __init__(self, vision: Vision, adapter: Path | None = WEIGHTS) -> None:
         self.vision = vision
+        self.consumes_signals = adapter is not None
+        self._weights = adapter
+
+    @cached_property
+    def adapter(self) -> QueryAdapter:
+        """Makes queries of signals; only where they are consumed."""
+        assert self._weights is not None
+        return load_adapter(self._weights)
 
     def refuse(self, invocation: Invocation) -> str | None:
         """Refuses a search for nothing."""
@@ -74,6 +85,7 @@ class EmbeddedGrounding:
         image_id: str,
         reference: ImageArray | None = None,
         reference_id: str = "",
+        signals: NDArray[np.float32] | None = None,
         report: Callable[[Progress], None] = ignore_progress,
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Detections:
@@ -83,36 +95,62 @@ class EmbeddedGrounding:
         exemplar = None
         if reference is not None:
             exemplar = self.exemplar(self.vision.look(reference, reference_id, cancelled), phrase)
-        report(Progress(f"searching {phrase or 'what the reference shows'}", 1, 2))
-        found = self.search(view, phrase, exemplar)
+        report(Progress(f"searching {phrase or 'what is meant'}", 1, 2))
+        found = self.search(view, phrase, exemplar, signals)
         return Detections(found.findings, found.notes)
 
     @torch.inference_mode()
-    def search(self, view: View, text: str, exemplar: torch.Tensor | None = None) -> Search:
-        """Looks for a phrase, or for what an exemplar [64] shows, or for what answers to both."""
+    def search(
+        self,
+        view: View,
+        text: str,
+        exemplar: torch.Tensor | None = None,
+        signals: NDArray[np.float32] | None = None,
+    ) -> Search:
+        """Looks for what answers to all that is given: a phrase, what an exemplar [64] shows, signals [n, d]."""
         phrase = parse_phrase(text, load_nouns())
-        return self.search_phrase(view, phrase, exemplar)
+        query = None if signals is None else self.adapter(torch.from_numpy(signals))
+        return self.search_phrase(view, phrase, exemplar, query)
 
-    def search_phrase(self, view: View, phrase: Phrase, exemplar: torch.Tensor | None = None) -> Search:
-        """As :meth:`search`, for a phrase that is already understood."""
+    def search_phrase(
+        self, view: View, phrase: Phrase, exemplar: torch.Tensor | None = None, query: Query | None = None
+    ) -> Search:
+        """As :meth:`search`, for a phrase that is already understood, and signals that are a query."""
         meaning = phrase.meaning
         usable = meaning if meaning is not None and meaning.relation is not Relation.BESIDE else None
-        if usable is None and exemplar is None:
+        if usable is None and exemplar is None and query is None:
             return Search(phrase.noun, None, (), (unknown_note(phrase),))
-        maps = [self.vision.likeness(view, usable)] if usable else []
-        present = all(float(one.mean(dim=0).max()) >= _PRESENT for one in maps)
+        maps, present = [], True
+        if usable is not None or query is not None:
+            likeness, threshold = self._likeness(view, usable, query)
+            maps, present = [likeness], float(likeness.mean(dim=0).max()) >= threshold
         if exemplar is not None:
             maps.append(view.like_exemplar(exemplar))
         places = self.vision.locate(view, torch.stack(maps).mean(dim=0))
-        label = usable.word if usable else "thing like the reference"
+        label = usable.word if usable else phrase.noun or ("thing" if exemplar is None else "thing like the reference")
         seen = [self._candidate(view, places, instance) for instance in find_instances(places) if present]
         choice = choose(phrase, [candidate for candidate, _ in seen], lambda other: self._anchors(view, other))
         points = {candidate.box: point for candidate, point in seen}
         notes = [usable.note] if usable and usable.note else []
+        if usable is None and phrase.noun and query is not None:
+            notes.append(f"{phrase.noun}: no list has this word; searched by what the planner takes it for")
         if not seen:
             notes.append(f"no {label} found in the picture")
         findings = tuple(_finding(label, one, points[one.box]) for one in choice.candidates)
         return Search(label, places, findings, (*notes, *choice.notes))
+
+    def _likeness(self, view: View, meaning: Meaning | None, query: Query | None) -> tuple[torch.Tensor, float]:
+        """How much each place looks like what is meant [3, rows, columns], and from where on it counts as there."""
+        words = None if meaning is None else self.vision.likeness(view, meaning)
+        if query is None:
+            assert words is not None
+            return words, _PRESENT
+        signals = view.like_signal(query)
+        if words is None:
+            return signals, float(self.adapter.present)
+        return self.adapter.blend(words, signals), float(
+            self.adapter.blend(torch.tensor(_PRESENT), self.adapter.present)
+        )
 
     def exemplar(self, view: View, text: str) -> torch.Tensor:
         """What a thing looks like [64]: the one that the phrase names, else the most prominent one."""

@@ -39,10 +39,10 @@ class EmbeddedSegmentation:
     name = "embedded"
     version = "1"
     operations = frozenset({Operation.SEGMENT})
-    consumes_signals = False
 
     def __init__(self, grounding: EmbeddedGrounding, decoder: Path | None = WEIGHTS) -> None:
         self._grounding = grounding
+        self.consumes_signals = grounding.consumes_signals
         self._vision = grounding.vision
         self._masks: MaskMaker = GrabCutMasks(self._vision) if decoder is None else DecoderMasks(decoder)
 
@@ -94,18 +94,19 @@ class EmbeddedSegmentation:
 
     def _find(self, view: View, prompt: Prompt, cancelled: Callable[[], bool]) -> NotFound | Search:
         """What is meant; without places: exactly what is drawn."""
-        if not (prompt.phrase or prompt.regions) and prompt.reference is None:
+        named = bool(prompt.phrase) or prompt.signals is not None
+        if not (named or prompt.regions) and prompt.reference is None:
             subject = find_subject(self._grounding, view)
             if not subject.findings or subject.places is None:
                 return NotFound(("No subject stands out; name it, or draw around it.",))
             return subject
-        if not prompt.phrase and prompt.reference is None:
+        if not named and prompt.reference is None:
             return Search("", None, (), ())
         exemplar = None
         if prompt.reference is not None:
             seen = self._vision.look(prompt.reference, prompt.reference_id, cancelled)
             exemplar = self._grounding.exemplar(seen, prompt.phrase)
-        search = self._grounding.search(view, prompt.phrase, exemplar)
+        search = self._grounding.search(view, prompt.phrase, exemplar, prompt.signals)
         if not prompt.regions:
             return NotFound(search.notes) if not search.findings or search.places is None else search
         rows, columns = view.features.grid

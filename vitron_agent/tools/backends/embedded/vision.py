@@ -21,10 +21,9 @@ from vitron_agent.tools.backends.embedded.localiser import (
     Scene,
     query_channels,
 )
+from vitron_agent.tools.backends.embedded.query import Query, as_likeness
 from vitron_agent.tools.phrases.nouns import Meaning, Thing, load_nouns
 
-_CLASS_OFFSET, _CLASS_SCALE = 6.0, 0.5
-"""From a class's log-probability at a place to the scale of the learned queries."""
 _EXEMPLAR_SCALE = 1 / 6
 _REMEMBER = 6
 _LARGE = 0.15
@@ -71,9 +70,7 @@ class View:
         """[3, rows, columns]: how much each place looks like the likeliest of some ImageNet classes."""
         chosen = list(classes)
         pairs = zip(self.logits, self._evidence, strict=True)
-        return (
-            self._on_grid(logits[chosen].amax(dim=0) - total for logits, total in pairs) + _CLASS_OFFSET
-        ) * _CLASS_SCALE
+        return self._on_grid(as_likeness(logits[chosen].amax(dim=0), total) for logits, total in pairs)
 
     def like_query(self, query: LearnedQuery) -> Tensor:
         """[3, rows, columns]: how much each place looks like what a learned query is about."""
@@ -81,6 +78,11 @@ class View:
             pairs = zip(self.features.scales, self.logits, strict=True)
             self._liked[query.name] = self._on_grid(query.likeness(levels.head, logits) for levels, logits in pairs)
         return self._liked[query.name]
+
+    def like_signal(self, query: Query) -> Tensor:
+        """[3, rows, columns]: how much each place looks like what signals ask for."""
+        pairs = zip(self.features.scales, self._evidence, strict=True)
+        return self._on_grid(query.likeness(levels.head, total) for levels, total in pairs)
 
     def like_exemplar(self, exemplar: Tensor) -> Tensor:
         """[3, rows, columns]: how much each place looks like an exemplar [64]."""
@@ -200,6 +202,11 @@ class Vision:
         center = (seen.center + mirrored.center)[0, :rows, :columns] / 2
         extents = (seen.extents * mirrored.extents).sqrt()[0, :, :rows, :columns]
         return Places(mask, center.sigmoid(), extents)
+
+    @property
+    def queries(self) -> tuple[LearnedQuery, ...]:
+        """The queries that were learned."""
+        return self._learned.queries
 
     @cached_property
     def _learned(self) -> Learned:

@@ -1,0 +1,137 @@
+"""Alignment of signals with what the word channel of grounding would look for (paper §3.3, App. B.4, step 1.3).
+
+Signal tokens stand behind a step, and nothing of the step depends on them. So what the frozen LLM keeps of the step
+(its keys and values) is read once; only the signal tokens are passed through it again and again while they are
+learned.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import DynamicCache
+
+from vitron_agent.model.vitron import VitronModel
+from vitron_agent.tools.backends.embedded.query import QueryAdapter
+from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.train.signals.phrases import Phrase
+from vitron_agent.train.signals.targets import Targets
+
+Kept = Tensor
+"""[layers, 2, heads, t, dims] float16: keys and values of a step of t tokens."""
+_TEMPERATURE = 0.07
+_BIAS_WEIGHT = 0.02
+
+
+class SignalReader(nn.Module):
+    """Reads signal tokens behind steps with a frozen LLM.
+
+    Args:
+        vitron: The model; its signal tokens and heads are learned.
+    """
+
+    def __init__(self, vitron: VitronModel) -> None:
+        super().__init__()
+        self.vitron = vitron.requires_grad_(requires_grad=False)
+        vitron.signals.requires_grad_()
+
+    @property
+    def _decoder(self) -> Any:
+        return self.vitron.llm.get_base_model().model
+
+    @torch.no_grad()
+    def keep(self, steps: Sequence[Sequence[int]]) -> list[Kept]:
+        """What the LLM keeps of steps, given by their ids."""
+        longest = max(map(len, steps))
+        ids = torch.tensor([[*step, *[0] * (longest - len(step))] for step in steps])
+        mask = torch.tensor([[1] * len(step) + [0] * (longest - len(step)) for step in steps])
+        cache = DynamicCache()
+        self._decoder(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True)
+        layers: Any = cache.layers
+        both = torch.stack([torch.stack([layer.keys, layer.values]) for layer in layers]).half()
+        return [both[:, :, number, :, : len(step)].clone() for number, step in enumerate(steps)]
+
+    def forward(self, kept: Sequence[Kept]) -> Tensor:
+        """Last hidden states [b, n_s + n_p, width] of the signal tokens behind steps."""
+        tokens = self.vitron.signals.tokens
+        lengths = torch.tensor([one.shape[3] for one in kept])
+        longest = int(lengths.max())
+        stacked = torch.stack([F.pad(one.to(tokens.dtype), (0, 0, 0, longest - one.shape[3])) for one in kept], dim=2)
+        cache = DynamicCache()
+        for number, (keys, values) in enumerate(stacked):
+            cache.update(keys, values, number)
+        read = torch.arange(longest) < lengths[:, None]
+        mask = F.pad(read.long(), (0, len(tokens)), value=1)
+        places = lengths[:, None] + torch.arange(len(tokens))
+        found: Tensor = self._decoder(
+            inputs_embeds=tokens.expand(len(kept), -1, -1), attention_mask=mask, position_ids=places,
+            past_key_values=cache, use_cache=True,
+        ).last_hidden_state  # fmt: skip
+        return found
+
+
+class Aligned(nn.Module):
+    """Signal tokens, heads and an expert's adapter, learned together.
+
+    Args:
+        reader: Reads the tokens.
+        adapter: Of the expert.
+    """
+
+    def __init__(self, reader: SignalReader, adapter: QueryAdapter) -> None:
+        super().__init__()
+        self.reader = reader
+        self.adapter = adapter
+
+    def forward(self, given: Sequence[Kept]) -> tuple[Tensor, Tensor]:
+        """Weights [b, dims] and biases [b] of the queries for steps."""
+        found: tuple[Tensor, Tensor] = self.adapter.coefficients(
+            self.reader.vitron.signals(self.reader(given)).together()
+        )
+        return found
+
+
+class AlignmentLoss:
+    """L2 to the phrase's own query, and cross-entropy of telling that query from those of unrelated things.
+
+    Args:
+        targets: The queries.
+    """
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._rows = {one: number for number, one in enumerate(targets.ids)}
+        self._scale = targets.weights.square().sum(dim=1).mean()
+        self._bank = F.normalize(targets.weights, dim=1)
+        above = [load_nouns().by_id[one].above for one in targets.ids]
+        pairs = list(zip(targets.ids, above, strict=True))
+        self._related = torch.tensor([[a in theirs or b in mine for b, theirs in pairs] for a, mine in pairs])
+
+    def row(self, phrase: Phrase) -> int | None:
+        """The number of a phrase's target; None if nothing may be learned of it."""
+        return self._rows.get(phrase.things[0])
+
+    def __call__(self, model: Any, inputs: dict[str, Any], num_labels: Tensor | int | None = None) -> Tensor:  # noqa: ARG002
+        """The mean over a batch of :func:`collate`, as :func:`vitron_agent.train.fit.fit` wants it."""
+        weights, biases = model(inputs["given"])
+        rows = inputs["labels"]
+        wanted = self._targets.weights[rows]
+        apart = (weights.float() - wanted).square().sum(dim=1).mean() / self._scale
+        shifted = F.smooth_l1_loss(biases.float(), self._targets.biases[rows])
+        likeness = F.normalize(weights.float(), dim=1) @ self._bank.T / _TEMPERATURE
+        rivals = self._related[rows].scatter(1, rows[:, None], value=False)
+        chosen = F.cross_entropy(likeness.masked_fill(rivals, -torch.inf), rows)
+        total: Tensor = apart + _BIAS_WEIGHT * shifted + chosen
+        return total
+
+
+def collate(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What is given of each example, stacked where all are of one shape, and the rows of their targets as labels."""
+    given = [one["given"] for one in batch]
+    same = len({each.shape for each in given}) == 1
+    return {
+        "given": torch.stack(given) if same and given[0].dim() < 5 else given,
+        "labels": torch.tensor([one["labels"][0] for one in batch]),
+    }

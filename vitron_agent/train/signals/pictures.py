@@ -1,0 +1,46 @@
+"""Photos whose places say what features look like."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vitron_agent.artifacts import ImageArray
+from vitron_agent.train.data.photos.folder import read_photos
+from vitron_agent.train.data.photos.kinds import Kinds
+from vitron_agent.train.data.photos.split import Part
+from vitron_agent.train.data.samples import Bad
+from vitron_agent.train.data.voc import held_out, read_voc
+
+
+def bank_pictures(
+    photos: Path | None, voc: Path | None, count: int, holdout: str | None = None
+) -> Iterator[tuple[str, ImageArray]]:
+    """Names and pixels of up to ``count`` photos of each folder, evenly spread; none that a test is made on.
+
+    Args:
+        photos: Folder of photos of one thing each; those of the training part.
+        voc: Folder in the layout of Pascal VOC 2007.
+        count: At most so many of each.
+        holdout: Part of VOC to leave out; see :func:`vitron_agent.train.data.voc.held_out`.
+    """
+    paths = []
+    if photos is not None:
+        found = read_photos(photos, Kinds(), _ignore)
+        paths += _spread([photo.path for photo in found if photo.part is Part.TRAIN], count)
+    if voc is not None:
+        annotated = list(read_voc(voc))
+        kept = held_out(annotated, holdout)[0] if holdout else annotated
+        paths += _spread([photo.path for photo in kept], count)
+    for path in paths:
+        with Image.open(path) as picture:
+            yield str(path), np.asarray(picture.convert("RGB"))
+
+
+def _spread(paths: list[Path], count: int) -> list[Path]:
+    return paths[:: max(1, -(-len(paths) // count))]
+
+
+def _ignore(bad: Bad) -> None:
+    """Photos of unknown classes are no loss here."""
