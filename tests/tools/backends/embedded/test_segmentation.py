@@ -3,6 +3,8 @@ import pytest
 
 from vitron_agent.errors import TurnCancelled
 from vitron_agent.messages import Module, Operation, Region, make_invocation
+from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
 from vitron_agent.tools.image_segmentation import NotFound, Prompt, Segmentation, SegmentationBackend
 
 FACE = (slice(120, 230), slice(140, 290))
@@ -121,3 +123,40 @@ def test_a_selection_of_nothing_is_refused(segmentation):
     assert "needs a target" in segmentation.refuse(nothing)
     something = make_invocation(Module.IMAGE_SEGMENTATION, Operation.SEGMENT, regions=(Region.points([(0.5, 0.5)]),))
     assert segmentation.refuse(something) is None
+
+
+# -- signals ----------------------------------------------------------------------------------------------------------
+
+ESPRESSO = 967
+SIGNALS = np.random.default_rng(0).normal(size=(8, 768)).astype(np.float32)
+
+
+@pytest.mark.parametrize("phrase", ["quonkle", ""])
+def test_signals_select_what_no_word_names(segmentation, signalled, coffee, phrase):
+    told = EmbeddedSegmentation(signalled(ESPRESSO))
+    wanted = segmented(segmentation.segment(coffee, Prompt("espresso"), image_id="coffee")).mask
+    found = segmented(told.segment(coffee, Prompt(phrase, signals=SIGNALS), image_id="coffee")).mask
+    assert (found & wanted).sum() / (found | wanted).sum() > 0.95
+    if phrase:
+        assert isinstance(told.segment(coffee, Prompt(phrase), image_id="coffee"), NotFound)
+
+
+def test_signals_for_what_is_not_there_select_nothing(signalled, cat):
+    told = EmbeddedSegmentation(signalled(ESPRESSO))
+    found = told.segment(cat, Prompt("quonkle", signals=SIGNALS), image_id="cat")
+    assert isinstance(found, NotFound)
+    assert found.notes[-1] == "no quonkle found in the picture"
+
+
+def test_signals_with_a_drawing_mean_the_drawn_one_or_what_was_drawn(signalled, coffee, cat):
+    told = EmbeddedSegmentation(signalled(ESPRESSO))
+    region = Region.box(0.05, 0.02, 0.9, 0.98)
+    there = segmented(told.segment(coffee, Prompt(regions=(region,), signals=SIGNALS), image_id="coffee"))
+    assert [finding.label for finding in there.findings] == ["thing"]
+    gone = segmented(told.segment(cat, Prompt(regions=(region,), signals=SIGNALS), image_id="cat"))
+    assert gone.notes == ("what is meant: not recognised there, so what was drawn was segmented",)
+
+
+def test_segmentation_consumes_signals_where_its_grounding_does(segmentation, vision):
+    assert segmentation.consumes_signals
+    assert not EmbeddedSegmentation(EmbeddedGrounding(vision, adapter=None)).consumes_signals

@@ -113,7 +113,8 @@ class EmbeddedSegmentation:
         drawings = [area_of([region], prompt, (4 * columns, 4 * rows)) for region in prompt.regions]
         meant = drawn_ones(search.findings, drawings)
         if not meant or search.places is None:
-            note = f"{prompt.phrase or 'the reference'}: not recognised there, so what was drawn was segmented"
+            name = prompt.phrase or ("what is meant" if prompt.reference is None else "the reference")
+            note = f"{name}: not recognised there, so what was drawn was segmented"
             return Search(search.label, None, (), (note,))
         return replace(search, findings=meant)
 
