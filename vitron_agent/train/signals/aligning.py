@@ -1,8 +1,7 @@
 """Alignment of signals with what the word channel of grounding would look for (paper §3.3, App. B.4, step 1.3).
 
-Signal tokens stand behind a step, and nothing of the step depends on them. So what the frozen LLM keeps of the step
-(its keys and values) is read once; only the signal tokens are passed through it again and again while they are
-learned.
+Signal tokens stand behind a step, and nothing of the step depends on them. So the frozen LLM reads the step first, and
+then the signal tokens by what it kept of it (keys and values).
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from torch.nn import functional as F
 from transformers import DynamicCache
 
 from vitron_agent.model.vitron import VitronModel
-from vitron_agent.tools.backends.embedded.query import QueryAdapter
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.train.signals.phrases import Phrase
 from vitron_agent.train.signals.targets import Targets
@@ -72,27 +70,6 @@ class SignalReader(nn.Module):
         return found
 
 
-class Aligned(nn.Module):
-    """Signal tokens, heads and an expert's adapter, learned together.
-
-    Args:
-        reader: Reads the tokens.
-        adapter: Of the expert.
-    """
-
-    def __init__(self, reader: SignalReader, adapter: QueryAdapter) -> None:
-        super().__init__()
-        self.reader = reader
-        self.adapter = adapter
-
-    def forward(self, given: Sequence[Kept]) -> tuple[Tensor, Tensor]:
-        """Weights [b, dims] and biases [b] of the queries for steps."""
-        found: tuple[Tensor, Tensor] = self.adapter.coefficients(
-            self.reader.vitron.signals(self.reader(given)).together()
-        )
-        return found
-
-
 class AlignmentLoss:
     """L2 to the phrase's own query, and cross-entropy of telling that query from those of unrelated things.
 
@@ -128,7 +105,7 @@ class AlignmentLoss:
 
 
 def collate(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What is given of each example, stacked where all are of one shape, and the rows of their targets as labels."""
+    """What is given of each example, and the rows of their targets as labels."""
     given = [one["given"] for one in batch]
     same = len({each.shape for each in given}) == 1
     return {

@@ -1,39 +1,22 @@
-"""Steps that the frozen LLM has read, on disk: what it keeps of each, and which phrase it was about."""
+"""Reads steps with the frozen LLM, and writes down the states of the signal tokens behind them."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from torch import Tensor
 
 from vitron_agent.model.tokens import PlannerTokenizer
-from vitron_agent.train.signals.aligning import Kept, SignalReader
+from vitron_agent.train.signals.aligning import SignalReader
 from vitron_agent.train.signals.phrases import Group, Phrase
+from vitron_agent.train.signals.states import States, load_states, save_states
 from vitron_agent.train.signals.steps import OPERATIONS, draw_phrases, step_ids
 
-_SHARD, _BATCH = 128, 16
+_SHARD, _BATCH = 256, 16
 
 
-@dataclass(frozen=True)
-class Step:
-    """A step that was read.
-
-    Attributes:
-        phrase: What it is about.
-        task: Number of its operation among :data:`OPERATIONS`.
-        kept: 1 to 2 MB, in a file that is mapped, not read.
-    """
-
-    phrase: Phrase
-    task: int
-    kept: Kept
-
-
-def keep_steps(
+def draw_states(
     reader: SignalReader,
     tokenizer: PlannerTokenizer,
     phrases: Sequence[Phrase],
@@ -45,7 +28,7 @@ def keep_steps(
     bf16: bool = False,
     report: Callable[[int, int], None],
 ) -> None:
-    """Reads steps about phrases and writes shards; those that are there already stay.
+    """Reads steps about phrases and writes shards of states; those that are there already stay.
 
     Args:
         reader: Reads.
@@ -66,43 +49,38 @@ def keep_steps(
         wanted += rng.sample(others, min(tested, len(others)))
     rng.shuffle(wanted)
     operations = list(OPERATIONS)
-    folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(wanted), _SHARD):
         path = folder / f"{start // _SHARD:04}.safetensors"
         chosen = wanted[start : start + _SHARD]
-        wording = Random(f"{seed}/{start}")  # noqa: S311
-        tasks = [wording.randrange(len(operations)) for _ in chosen]
         if not path.is_file():
+            wording = Random(f"{seed}/{start}")  # noqa: S311
+            tasks = [wording.randrange(len(operations)) for _ in chosen]
             steps = [
                 step_ids(phrase, operations[task], train, tokenizer, wording)
                 for phrase, task in zip(chosen, tasks, strict=True)
             ]
-            kept = _read(reader, steps, bf16=bf16)
-            about = json.dumps([(phrase.text, task) for phrase, task in zip(chosen, tasks, strict=True)])
-            save_file({str(number): one for number, one in enumerate(kept)}, path.with_suffix(".part"), {"made": about})
+            hidden = read_states(reader, steps, bf16=bf16)
+            texts = tuple(phrase.text for phrase in chosen)
+            save_states(States(hidden, texts, torch.tensor(tasks)), path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)
         report(min(start + _SHARD, len(wanted)), len(wanted))
 
 
-def _read(reader: SignalReader, steps: Sequence[Sequence[int]], *, bf16: bool) -> list[Kept]:
-    """In batches of like length."""
+def load_drawn(folder: Path) -> States:
+    """All states that :func:`draw_states` wrote."""
+    parts = [load_states(path) for path in sorted(folder.glob("*.safetensors"))]
+    texts = tuple(text for part in parts for text in part.texts)
+    return States(torch.cat([part.hidden for part in parts]), texts, torch.cat([part.tasks for part in parts]))
+
+
+@torch.inference_mode()
+def read_states(reader: SignalReader, steps: Sequence[Sequence[int]], *, bf16: bool = False) -> Tensor:
+    """States [n, n_s + n_p, width] of the signal tokens behind steps, read in batches of like length."""
     order = sorted(range(len(steps)), key=lambda number: len(steps[number]))
-    found: dict[int, Kept] = {}
+    found: dict[int, Tensor] = {}
     for start in range(0, len(order), _BATCH):
         part = order[start : start + _BATCH]
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            found |= zip(part, reader.keep([steps[number] for number in part]), strict=True)
-    return [found[number] for number in range(len(steps))]
-
-
-def read_steps(folder: Path, phrases: Sequence[Phrase]) -> list[Step]:
-    """All steps of a folder's shards."""
-    by_text = {phrase.text: phrase for phrase in phrases}
-    steps = []
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, "pt") as file:
-            made = json.loads(file.metadata()["made"])
-            steps += [
-                Step(by_text[text], task, file.get_tensor(str(number))) for number, (text, task) in enumerate(made)
-            ]
-    return steps
+            read = reader(reader.keep([steps[number] for number in part]))
+        found |= zip(part, read.float(), strict=True)
+    return torch.stack([found[number] for number in range(len(steps))])
