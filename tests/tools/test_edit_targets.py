@@ -1,5 +1,7 @@
 """Which masks an edit's words, drawings and inputs come to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,8 @@ from vitron_agent.tools.regions import rasterise
 HEIGHT, WIDTH = 60, 80
 THING = disc(HEIGHT, WIDTH, 20, 30, 9)
 OTHER = disc(HEIGHT, WIDTH, 40, 60, 9)
+SIGNAL = {"shared": np.ones((2, 3), np.float16), "private": np.zeros((1, 3), np.float16)}
+TOLD = np.concatenate([SIGNAL["shared"], SIGNAL["private"]]).astype(np.float32)
 
 
 @pytest.fixture
@@ -21,8 +25,9 @@ def targets_of(store):
     source = with_thing(ground(50, 40, seed=2), disc(50, 40, 25, 20, 8), "green")
 
     def make(
-        operation, *, target="", value="", regions=(), mask=None, source_picture=None, with_source=False, reference=None
-    ):
+        operation, *, target="", value="", regions=(), mask=None, source_picture=None, with_source=False,
+        reference=None, channels=None,
+    ):  # fmt: skip
         refs = {Role.BASE: store.put_image(base)}
         inputs = [Input(role=Role.BASE, handle="image-1")]
         if with_source or source_picture is not None:
@@ -37,7 +42,11 @@ def targets_of(store):
         invocation = make_invocation(
             Module.IMAGE_EDITING, operation, target=target, value=value, inputs=tuple(inputs), regions=regions
         )
-        return EditTargets(Job(invocation=invocation, inputs=refs, store=store), ColorSegmentation())
+        job = Job(invocation=invocation, inputs=refs, store=store)
+        segmentation = ColorSegmentation()
+        if channels is not None:
+            job, segmentation.consumes_signals = replace(job, signal=SIGNAL, channels=channels), True
+        return EditTargets(job, segmentation)
 
     return make
 
@@ -190,3 +199,51 @@ def test_a_reference_picture_shows_what_is_edited_and_nothing_else(targets_of):
     edited, anchor = targets._segmentation.prompts
     assert np.array_equal(edited.reference, reference)
     assert (anchor.phrase, anchor.reference, anchor.reference_id) == ("blue", None, "")
+
+
+# -- signals ----------------------------------------------------------------------------------------------------------
+
+
+def told(targets):
+    """The words and whether signals came with them, of all that was looked for."""
+    found = []
+    for prompt in targets._segmentation.prompts:
+        assert prompt.signals is None or np.array_equal(prompt.signals, TOLD)
+        found.append((prompt.phrase, prompt.signals is not None))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("channels", "edited"), [("text", ("red", False)), ("signal", ("", True)), ("hybrid", ("red", True))]
+)
+def test_the_signal_is_that_of_the_target_and_an_anchor_has_words_alone(targets_of, channels, edited):
+    targets = targets_of(Operation.MOVE, target="red", value="next to the blue", channels=channels)
+    targets.mask()
+    targets.anchor()
+    assert told(targets) == [edited, ("blue", False)]
+
+
+@pytest.mark.parametrize("channels", ["text", "signal", "hybrid"])
+def test_a_thing_in_the_source_is_known_by_its_words(targets_of, channels):
+    added = targets_of(Operation.ADD, target="green", value="on the blue", with_source=True, channels=channels)
+    added.source_mask()
+    added.anchor()
+    assert told(added) == [("green", False), ("blue", False)]
+    replaced = targets_of(Operation.REPLACE, target="red", value="the green one", with_source=True, channels=channels)
+    replaced.source_mask()
+    assert [signals for _, signals in told(replaced)] == [False]
+
+
+def test_a_drawing_goes_with_the_signal_of_what_it_is_on(targets_of):
+    region = Region.box(0.5, 0.4, 1, 1)
+    targets = targets_of(Operation.RECOLOR, target="thing", regions=(region,), channels="hybrid")
+    targets.mask()
+    assert told(targets) == [("thing", True)]
+
+
+@pytest.mark.parametrize("channels", ["text", "signal", "hybrid"])
+@pytest.mark.parametrize("target", ["", "the background", "foreground"])
+def test_the_main_subject_is_meant_by_no_signal(targets_of, target, channels):
+    targets = targets_of(Operation.BACKGROUND, target=target, value="blur", channels=channels)
+    targets.mask()
+    assert told(targets) == [("", False)]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage import data
@@ -57,7 +59,8 @@ class TwoCats:
     def refuse(self, invocation):
         return None
 
-    def detect(self, image, phrase, **rest):
+    def detect(self, image, phrase, *, signals=None, **rest):
+        self.told = (phrase, signals)
         return Detections((LEFT, RIGHT))
 
 
@@ -92,3 +95,20 @@ def test_progress_is_reported(expert, store):
     asked = job(store, "cat")
     expert.run(Job(asked.invocation, asked.inputs, store, report=lambda progress: stages.append(progress.stage)))
     assert stages == ["looking at the picture", "searching cat"]
+
+
+SIGNAL = {"shared": np.ones((2, 3), np.float16), "private": np.zeros((1, 3), np.float16)}
+
+
+@pytest.mark.parametrize("consumes", [True, False])
+@pytest.mark.parametrize("channels", ["text", "signal", "hybrid"])
+def test_the_backend_gets_what_it_is_told(store, channels, consumes):
+    backend = TwoCats()
+    backend.consumes_signals = consumes
+    asked = replace(job(store, "cat"), signal=SIGNAL, channels=channels)
+    ImageGroundingExpert(backend).run(asked)
+    words, signals = backend.told
+    wanted = asked.told(backend)
+    assert words == wanted.words
+    assert (signals is not None) is (consumes and channels != "text")
+    assert signals is None or np.array_equal(signals, wanted.signals)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import ImageCms
@@ -12,7 +14,7 @@ from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentati
 from vitron_agent.tools.backends.embedded.vision import Vision
 from vitron_agent.tools.base import Expert, Job, Told
 from vitron_agent.tools.fakes import FakeSegmentation
-from vitron_agent.tools.image_segmentation import ImageSegmentationExpert, cut_out, prompt_of
+from vitron_agent.tools.image_segmentation import ImageSegmentationExpert, NotFound, cut_out, prompt_of
 
 MASK = np.zeros((300, 451), np.bool_)
 MASK[50:100, 60:90] = True
@@ -123,3 +125,43 @@ def test_a_cut_out_keeps_the_colours_bit_for_bit_and_multiplies_alphas(dtype):
     assert np.array_equal(cut[..., :3], image[..., :3])
     assert cut[0, 0, 3] == 0
     assert abs(int(cut[1, 1, 3]) - full / 2) <= 1
+
+
+SIGNAL = {"shared": np.ones((2, 3), np.float16), "private": np.zeros((1, 3), np.float16)}
+TOLD = np.concatenate([SIGNAL["shared"], SIGNAL["private"]]).astype(np.float32)
+
+
+class Listener:
+    """Finds nothing, and remembers what it was asked."""
+
+    name = "listener"
+    version = "1"
+    operations = frozenset({Operation.SEGMENT})
+    consumes_signals = True
+
+    def refuse(self, invocation):
+        return None
+
+    def segment(self, image, prompt, **rest):
+        self.prompt = prompt
+        return NotFound()
+
+
+@pytest.mark.parametrize(
+    ("channels", "phrase", "told"), [("text", "cat", False), ("signal", "", True), ("hybrid", "cat", True)]
+)
+def test_the_prompt_holds_what_the_backend_is_told(store, channels, phrase, told):
+    backend = Listener()
+    ImageSegmentationExpert(backend).run(replace(job(store, "cat"), signal=SIGNAL, channels=channels))
+    assert backend.prompt.phrase == phrase
+    assert np.array_equal(backend.prompt.signals, TOLD) if told else backend.prompt.signals is None
+
+
+@pytest.mark.parametrize("channels", ["text", "signal", "hybrid"])
+@pytest.mark.parametrize("target", ["", "everything", "Everything"])
+def test_no_signal_means_what_nobody_named(store, channels, target):
+    """Whatever is drawn, or the main subject."""
+    backend = Listener()
+    asked = job(store, target, regions=(Region.points([(0.5, 0.5)]),))
+    ImageSegmentationExpert(backend).run(replace(asked, signal=SIGNAL, channels=channels))
+    assert (backend.prompt.phrase, backend.prompt.signals) == ("", None)
