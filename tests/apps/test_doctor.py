@@ -5,11 +5,13 @@ import sqlite3
 from collections import namedtuple
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
+import vitron_agent
 from vitron_agent.apps import cli, doctor
 from vitron_agent.apps.doctor import Check, examine
 from vitron_agent.artifacts import ArtifactStore
@@ -17,10 +19,11 @@ from vitron_agent.config import Settings
 from vitron_agent.memory import models
 from vitron_agent.memory.repository import Repository
 from vitron_agent.messages import OPERATIONS, Module, Operation
+from vitron_agent.model import adapter
 from vitron_agent.model.encoders.weights import encoder_file
 from vitron_agent.model.weights import PULL_COMMAND, base_folder
 from vitron_agent.profiles import load_profile
-from vitron_agent.tools.backends.embedded import learned
+from vitron_agent.tools.backends.embedded import learned, mask_decoder, query
 
 Usage = namedtuple("Usage", ["folder", "free"])
 
@@ -115,15 +118,42 @@ def test_the_device_must_be_there(found, monkeypatch: pytest.MonkeyPatch, count:
         assert bool(check.fix) == (device not in ("auto", "cpu", *well))
 
 
+SHIPPED = {
+    "planner adapter": (adapter, "PACKAGED"),
+    "grounding": (learned, "WEIGHTS"),
+    "grounding by signals": (query, "WEIGHTS"),
+    "mask decoder": (mask_decoder, "WEIGHTS"),
+}
+
+
+def file_of(module: ModuleType, name: str) -> Path:
+    path: Path = getattr(module, name)
+    return path / "adapter_model.safetensors" if name == "PACKAGED" else path
+
+
+def ship(folder: Path, monkeypatch: pytest.MonkeyPatch, but: str = "") -> None:
+    """All shipped weights, but those of one topic, as empty files in a folder."""
+    for topic, (module, name) in SHIPPED.items():
+        monkeypatch.setattr(module, name, folder / "shipped" / topic / getattr(module, name).name)
+        file_of(module, name).parent.mkdir(parents=True)
+        if topic != but:
+            file_of(module, name).touch()
+
+
 @pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("topic", SHIPPED)
 def test_the_shipped_weights_are_looked_for(
-    found, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+    found, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, topic: str, there: bool
 ) -> None:
-    if not there:
-        monkeypatch.setattr(learned, "WEIGHTS", tmp_path / "grounding.safetensors")
-    [check] = found("grounding")
+    ship(tmp_path, monkeypatch, "" if there else topic)
+    [check] = found(topic)
     assert check.finding == ("in the package" if there else "missing")
     assert bool(check.fix) == (not there)
+
+
+def test_no_weights_of_the_package_are_forgotten() -> None:
+    known = {file_of(*place) for place in SHIPPED.values()}
+    assert set(Path(vitron_agent.__file__).parent.rglob("*.safetensors")) <= known
 
 
 def test_the_versions_of_packages_are_told_and_what_is_not_installed(found, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +213,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs ``vitron doctor`` on a machine where everything is well."""
     base_folder(tmp_path).mkdir()
     encoder_file(tmp_path).touch()
+    ship(tmp_path, monkeypatch)
     monkeypatch.setenv("VITRON_CACHE", str(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(folder, 2**40))
 

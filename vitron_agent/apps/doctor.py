@@ -76,12 +76,18 @@ def _weights(settings: Settings) -> Iterator[Check]:
     from vitron_agent.model.adapter import PACKAGED
     from vitron_agent.model.encoders.weights import encoder_file
     from vitron_agent.model.weights import PULL_COMMAND, base_folder
-    from vitron_agent.tools.backends.embedded.learned import WEIGHTS
+    from vitron_agent.tools.backends.embedded import learned, mask_decoder, query
 
     for topic, path in (("planner base", base_folder(settings.cache)), ("image encoder", encoder_file(settings.cache))):
         there = path.exists()
         yield Check(topic, f"in {path}" if there else "not fetched yet", "" if there else PULL_COMMAND)
-    for topic, path in (("planner adapter", PACKAGED / "adapter_model.safetensors"), ("grounding", WEIGHTS)):
+    shipped = {
+        "planner adapter": PACKAGED / "adapter_model.safetensors",
+        "grounding": learned.WEIGHTS,
+        "grounding by signals": query.WEIGHTS,
+        "mask decoder": mask_decoder.WEIGHTS,
+    }
+    for topic, path in shipped.items():
         there = path.is_file()
         yield Check(topic, "in the package" if there else "missing", "" if there else "install the package again")
 
