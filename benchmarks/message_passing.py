@@ -53,7 +53,7 @@ from vitron_agent.train.fit import fit as train
 from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
 from vitron_agent.train.signals.arms import SignalArm, WordArm, word_ids
 from vitron_agent.train.signals.cases import Case, pasted_cases, states_of
-from vitron_agent.train.signals.gate import Seen, choose_gate, wanted_places
+from vitron_agent.train.signals.gate import choose_gate, see, wanted_places
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
 from vitron_agent.train.signals.states import States, load_states
 from vitron_agent.train.signals.targets import Targets, load_targets
@@ -204,14 +204,7 @@ def calibrate(
     adapter: QueryAdapter, ask: Asker, vision: Vision, cases: Sequence[tuple[Case, View]], path: Path
 ) -> EmbeddedGrounding:
     """Grounding with an arm's adapter, whose gate and threshold were chosen on cases."""
-    nouns = load_nouns()
-    seen = []
-    for case, view in cases:
-        meaning = nouns.find(case.phrase.text)
-        words = vision.likeness(view, meaning) if meaning is not None and meaning.classes else None
-        places = wanted_places(case.mask, view.features.grid)
-        seen.append(Seen(view, words, view.like_signal(ask(case.phrase)), places))
-    choose_gate(adapter, vision, seen)
+    choose_gate(adapter, vision, [see(vision, view, case, ask(case.phrase)) for case, view in cases])
     save_adapter(adapter, path, {})
     return EmbeddedGrounding(vision, path)
 

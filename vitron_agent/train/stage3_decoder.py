@@ -2,12 +2,13 @@ r"""Stage 3, decoder alignment: signals come to mean to an expert what the words
 
     python -m vitron_agent.train.stage3_decoder --size debug --out /tmp/stage3        # a minute on a CPU
     python -m vitron_agent.train.stage3_decoder --size embedded --model runs_output/stage2/model \
-        --photos photos --voc VOC2007 --out runs_output/stage3
+        --photos photos --cutouts cutouts --voc VOC2007 --out runs_output/stage3
 
 1. *Targets*: the linear query of each thing that the word channel of grounding amounts to.
 2. *States*: the frozen LLM reads requests with plans that name a phrase, and the signal tokens behind them, whose
    embeddings are those of the words of ``--begin``; their last hidden states are written down.
 3. *Heads*: signal heads and adapter are learned on these states.
+4. *Gate*: how much of a likeness comes from signals is chosen on things pasted on photos, by the localiser's loss.
 
 The loss is L2 between a step's query and its thing's, and cross-entropy of telling that from the queries of other
 things. ``<|sig|>`` is never chosen by the LLM, it closes every step; so it has no NLL. The products are ``OUT/model``
@@ -32,9 +33,12 @@ from vitron_agent.tools.backends.embedded.learned import WEIGHTS
 from vitron_agent.tools.backends.embedded.query import QueryAdapter, QueryShape, save_adapter
 from vitron_agent.tools.backends.embedded.vision import Vision
 from vitron_agent.train.data.photos.kinds import WORDNET
+from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.fit import Schedule, add_options, chosen, fit
 from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
 from vitron_agent.train.signals.arms import SignalArm
+from vitron_agent.train.signals.cases import pasted_cases, states_of
+from vitron_agent.train.signals.gate import choose_gate, see
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
 from vitron_agent.train.signals.pictures import bank_pictures
 from vitron_agent.train.signals.reading import draw_states, load_drawn
@@ -52,6 +56,7 @@ class Config(Schedule):
         learned: Steps about phrases to learn from.
         tested: Steps about phrases of each other group.
         pictures: Whose places the targets are fitted to, of each source.
+        calibration: Pasted things of the validation part that the gate is chosen on.
         read_bf16: Reads steps in mixed precision.
     """
 
@@ -59,22 +64,23 @@ class Config(Schedule):
     learned: int = 11_000
     tested: int = 400
     pictures: int = 250
+    calibration: int = 40
     read_bf16: bool = False
 
 
 def debug() -> Config:
     """A few steps, to see that everything runs."""
-    return Config(batch=8, learned=24, tested=4, pictures=2)
+    return Config(batch=8, learned=24, tested=4, pictures=2, calibration=2)
 
 
 def embedded() -> Config:
     """What ships: an hour on a CPU core, nearly all of it reading."""
-    return Config(batch=64, epochs=30, read_bf16=True)
+    return Config(batch=64, epochs=20, read_bf16=True)
 
 
 def paper() -> Config:
     """The paper's learning rate for its 7B model (App. C)."""
-    return Config(batch=64, epochs=30, learned=60_000, tested=1_000, learning_rate=1e-5, read_bf16=True)
+    return Config(batch=64, epochs=20, learned=60_000, tested=1_000, learning_rate=1e-5, read_bf16=True)
 
 
 SIZES = {"debug": debug, "embedded": embedded, "paper": paper}
@@ -128,6 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_options(parser, SIZES)
     parser.add_argument("--model", type=Path, help="folder of a model of stage 1 or 2 (default: the one that ships)")
     parser.add_argument("--photos", type=Path, help="folder of photos of one thing each, named or sorted by class")
+    parser.add_argument("--cutouts", type=Path, help="what was cut out of them; without it the gate stays shut")
     parser.add_argument("--voc", type=Path, help="photos in the layout of Pascal VOC 2007")
     parser.add_argument("--holdout", help="K/N: leave out every N-th photo of --voc from the K-th on")
     parser.add_argument("--grounding", type=Path, help="weights of the word channel (default: those that ship)")
@@ -136,6 +143,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not (options.photos or options.voc):
         parser.error("name --photos or --voc: queries are fitted to what is seen on them")
+    if options.cutouts and not options.photos:
+        parser.error("--cutouts needs the --photos that they were cut out of")
     config = chosen(options, SIZES)
     sys.stderr.write(f"{config}\n")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -148,6 +157,8 @@ def main(arguments: list[str] | None = None) -> None:
     states = load_drawn(options.out / "states")
     save_states(states, options.out / "states.safetensors")
     adapter = learn_heads(config, model.signals, states, phrases, targets, options.out / "heads")
+    if options.cutouts:
+        _open_gate(options, config, adapter, reader, phrases)
     model.save_pretrained(options.out / "model")
     facts = {"steps": str(len(states.texts)), "seed": str(config.seed), "begin": config.begin}
     save_adapter(adapter, options.out / "grounding_signals.safetensors", facts)
@@ -165,6 +176,26 @@ def _targets(options: argparse.Namespace, config: Config) -> Targets:
         bank = draw_bank(track(pictures, "looking at photos", total=None), encoder, config.seed)
         save_targets(make_targets(bank, Vision(encoder, options.grounding or WEIGHTS), encoder), path)
     return load_targets(path)
+
+
+def _open_gate(
+    options: argparse.Namespace, config: Config, adapter: QueryAdapter, reader: SignalReader, phrases: Sequence[Phrase]
+) -> None:
+    learned = [phrase for phrase in phrases if phrase.group is Group.TRAIN]
+    cases = list(pasted_cases(options.photos, options.cutouts, Part.VAL, learned, config.calibration))
+    model = reader.vitron
+    states = states_of(reader, model.tokenizer, [case.phrase for case in cases], learned, config.seed)
+    vision = Vision(DenseEncoder(Settings.load().cache, remember=1), options.grounding or WEIGHTS)
+    with torch.inference_mode():
+        queries = [adapter(model.signals(states[case.phrase.text]).together()) for case in cases]
+    seen = [
+        see(vision, vision.look(case.pixels, case.name), case, query)
+        for case, query in zip(cases, queries, strict=True)
+    ]
+    losses = choose_gate(adapter, vision, seen)
+    told = ", ".join(f"{share:.1f}: {loss:.3f}" for share, loss in losses.items())
+    sys.stderr.write(f"loss by the share of signals on {len(cases)} things: {told}\n")
+    sys.stderr.write(f"a thing counts as there from {float(adapter.present):.2f} on\n")
 
 
 def _draw(folder: Path, config: Config, reader: SignalReader, phrases: Sequence[Phrase]) -> None:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vitron_agent.tools.backends.embedded.query import QueryAdapter
+from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter
 from vitron_agent.tools.backends.embedded.vision import View, Vision
+from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.train.signals.cases import Case
 
 _SHARES = tuple(tenth / 10 for tenth in range(10))
 _CAUTION = 0.1
@@ -37,6 +39,13 @@ class Seen:
     words: Tensor | None
     signals: Tensor
     wanted: Tensor
+
+
+def see(vision: Vision, view: View, case: Case, query: Query) -> Seen:
+    """A case by both channels."""
+    meaning = load_nouns().find(case.phrase.text)
+    words = vision.likeness(view, meaning) if meaning is not None and meaning.classes else None
+    return Seen(view, words, view.like_signal(query), wanted_places(case.mask, view.features.grid))
 
 
 def wanted_places(mask: NDArray[np.bool_], grid: tuple[int, int]) -> Tensor:
