@@ -97,11 +97,24 @@ class AlignmentLoss:
         wanted = self._targets.weights[rows]
         apart = (weights.float() - wanted).square().sum(dim=1).mean() / self._scale
         shifted = F.smooth_l1_loss(biases.float(), self._targets.biases[rows])
-        likeness = F.normalize(weights.float(), dim=1) @ self._bank.T / _TEMPERATURE
-        rivals = self._related[rows].scatter(1, rows[:, None], value=False)
-        chosen = F.cross_entropy(likeness.masked_fill(rivals, -torch.inf), rows)
+        chosen = F.cross_entropy(self._likeness(weights, rows), rows)
         total: Tensor = apart + _BIAS_WEIGHT * shifted + chosen
         return total
+
+    def ranks(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """How many unrelated things' queries are liker to weights [n, dims] than those of their own rows [n]; [n]."""
+        likeness = self._likeness(weights, rows)
+        return (likeness > likeness.gather(1, rows[:, None])).sum(dim=1)
+
+    def rivals(self, rows: Tensor) -> Tensor:
+        """How many unrelated things there are to rows [n]; [n]."""
+        return (~self._related[rows]).sum(dim=1)
+
+    def _likeness(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """[n, things]: to each thing's query; to related ones that are not meant, -inf."""
+        likeness = F.normalize(weights.float(), dim=1) @ self._bank.T / _TEMPERATURE
+        related = self._related[rows].scatter(1, rows[:, None], value=False)
+        return likeness.masked_fill(related, -torch.inf)
 
 
 def collate(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
