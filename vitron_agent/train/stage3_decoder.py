@@ -1,6 +1,6 @@
 r"""Stage 3, decoder alignment: signals come to mean to an expert what the words mean to it (paper App. B.4, step 1.3).
 
-    python -m vitron_agent.train.stage3_decoder --size debug --out /tmp/stage3        # a minute on a CPU
+    python -m vitron_agent.train.stage3_decoder --size debug --voc VOC2007 --out /tmp/stage3  # a minute on a CPU
     python -m vitron_agent.train.stage3_decoder --size embedded --model runs_output/stage2/model \
         --photos photos --cutouts cutouts --voc VOC2007 --out runs_output/stage3
 
@@ -30,7 +30,7 @@ from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.model.signals import SignalConfig, SignalHeads
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.backends.embedded.learned import WEIGHTS
-from vitron_agent.tools.backends.embedded.query import QueryAdapter, QueryShape, save_adapter
+from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter, QueryShape, save_adapter
 from vitron_agent.tools.backends.embedded.vision import Vision
 from vitron_agent.train.data.photos.kinds import WORDNET
 from vitron_agent.train.data.photos.split import Part
@@ -38,7 +38,7 @@ from vitron_agent.train.fit import Schedule, add_options, chosen, fit
 from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
 from vitron_agent.train.signals.arms import SignalArm
 from vitron_agent.train.signals.cases import pasted_cases, states_of
-from vitron_agent.train.signals.gate import choose_gate, see
+from vitron_agent.train.signals.gate import choose_gate, see_all
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
 from vitron_agent.train.signals.pictures import bank_pictures
 from vitron_agent.train.signals.reading import draw_states, load_drawn
@@ -172,7 +172,7 @@ def _targets(options: argparse.Namespace, config: Config) -> Targets:
     path = options.out / "targets.safetensors"
     if not path.is_file():
         encoder = DenseEncoder(Settings.load().cache, remember=1)
-        pictures = bank_pictures(options.photos, options.voc, config.pictures, options.holdout)
+        pictures = bank_pictures(options.photos, options.voc, config.pictures, options.holdout, options.wordnet)
         bank = draw_bank(track(pictures, "looking at photos", total=None), encoder, config.seed)
         save_targets(make_targets(bank, Vision(encoder, options.grounding or WEIGHTS), encoder), path)
     return load_targets(path)
@@ -182,17 +182,19 @@ def _open_gate(
     options: argparse.Namespace, config: Config, adapter: QueryAdapter, reader: SignalReader, phrases: Sequence[Phrase]
 ) -> None:
     learned = [phrase for phrase in phrases if phrase.group is Group.TRAIN]
-    cases = list(pasted_cases(options.photos, options.cutouts, Part.VAL, learned, config.calibration))
+    given = (options.photos, options.cutouts, Part.VAL, learned, config.calibration)
+    cases = list(pasted_cases(*given, wordnet=options.wordnet))
     model = reader.vitron
     states = states_of(reader, model.tokenizer, [case.phrase for case in cases], learned, config.seed)
     vision = Vision(DenseEncoder(Settings.load().cache, remember=1), options.grounding or WEIGHTS)
-    with torch.inference_mode():
-        queries = [adapter(model.signals(states[case.phrase.text]).together()) for case in cases]
-    seen = [
-        see(vision, vision.look(case.pixels, case.name), case, query)
-        for case, query in zip(cases, queries, strict=True)
-    ]
-    losses = choose_gate(adapter, vision, seen)
+
+    @torch.inference_mode()
+    def ask(phrase: Phrase) -> Query:
+        query: Query = adapter(model.signals(states[phrase.text]).together())
+        return query
+
+    pairs = [(case, vision.look(case.pixels, case.name)) for case in cases]
+    losses = choose_gate(adapter, vision, see_all(vision, pairs, ask))
     told = ", ".join(f"{share:.1f}: {loss:.3f}" for share, loss in losses.items())
     sys.stderr.write(f"loss by the share of signals on {len(cases)} things: {told}\n")
     sys.stderr.write(f"a thing counts as there from {float(adapter.present):.2f} on\n")

@@ -119,9 +119,7 @@ class AlignmentLoss:
 
 def collate(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What is given of each example, and the rows of their targets as labels."""
-    given = [one["given"] for one in batch]
-    same = len({each.shape for each in given}) == 1
     return {
-        "given": torch.stack(given) if same and given[0].dim() < 5 else given,
+        "given": torch.stack([one["given"] for one in batch]),
         "labels": torch.tensor([one["labels"][0] for one in batch]),
     }

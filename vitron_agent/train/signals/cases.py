@@ -13,7 +13,7 @@ from vitron_agent.messages import Box, Operation
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.folder import read_photos
-from vitron_agent.train.data.photos.kinds import Kinds
+from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
 from vitron_agent.train.data.photos.making import Pasted
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.samples import Bad, Pixels, Task
@@ -43,7 +43,14 @@ class Case:
 
 
 def pasted_cases(
-    photos: Path, cutouts: Path, part: Part, phrases: Iterable[Phrase], count: int, *, tries: int = 40
+    photos: Path,
+    cutouts: Path,
+    part: Part,
+    phrases: Iterable[Phrase],
+    count: int,
+    *,
+    tries: int = 40,
+    wordnet: Path = WORDNET,
 ) -> Iterator[Case]:
     """Things pasted on photos, each asked for by a phrase of the list that means it alone.
 
@@ -54,9 +61,11 @@ def pasted_cases(
         phrases: What may be asked for.
         count: Of cases.
         tries: Samples that are looked at for each case, before there are fewer cases.
+        wordnet: Folder of WordNet 3.0.
     """
     known = {phrase.definite: phrase for phrase in phrases}
-    pasted = Pasted(read_photos(photos, Kinds(), _ignore), Kinds(), Cutouts(cutouts), part)
+    kinds = Kinds(wordnet)
+    pasted = Pasted(read_photos(photos, kinds, _ignore), kinds, Cutouts(cutouts), part)
     found = 0
     for sample in pasted.samples([Task.REFERRING], count * tries):
         if found == count:

@@ -8,14 +8,14 @@ from PIL import Image
 
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.train.data.photos.folder import read_photos
-from vitron_agent.train.data.photos.kinds import Kinds
+from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.samples import Bad
 from vitron_agent.train.data.voc import held_out, read_voc
 
 
 def bank_pictures(
-    photos: Path | None, voc: Path | None, count: int, holdout: str | None = None
+    photos: Path | None, voc: Path | None, count: int, holdout: str | None = None, wordnet: Path = WORDNET
 ) -> Iterator[tuple[str, ImageArray]]:
     """Names and pixels of up to ``count`` photos of each folder, evenly spread; none that a test is made on.
 
@@ -24,10 +24,11 @@ def bank_pictures(
         voc: Folder in the layout of Pascal VOC 2007.
         count: At most so many of each.
         holdout: Part of VOC to leave out; see :func:`vitron_agent.train.data.voc.held_out`.
+        wordnet: Folder of WordNet 3.0; it says what photos show.
     """
     paths = []
     if photos is not None:
-        found = read_photos(photos, Kinds(), _ignore)
+        found = read_photos(photos, Kinds(wordnet), _ignore)
         paths += _spread([photo.path for photo in found if photo.part is Part.TRAIN], count)
     if voc is not None:
         annotated = list(read_voc(voc))

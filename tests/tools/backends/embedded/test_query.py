@@ -59,6 +59,14 @@ def test_a_basis_holds_the_directions_of_the_largest_variance():
     assert set(strength.topk(2).indices.tolist()) == {1, 3}
 
 
+def test_directions_in_which_nothing_varies_do_no_harm():
+    flat = features()
+    flat[:, 4:] = flat[:1, 4:]
+    basis = Basis.of(flat, 12)
+    assert bool(basis.matrix.isfinite().all())
+    assert basis.coordinates(flat)[:, :8].abs().max() < 0.1
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_folded_query_says_what_its_coefficients_say(seed: int):
     adapter, signals, places = make_adapter(seed), torch.randn(SHAPE.tokens, SHAPE.signal_dims), features(seed)

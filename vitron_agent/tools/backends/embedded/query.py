@@ -21,6 +21,9 @@ WEIGHTS = Path(__file__).parent / "weights" / "grounding_signals.safetensors"
 """Made by :mod:`vitron_agent.train.stage3_decoder`."""
 _OFFSET, _SCALE = 6.0, 0.5
 """From a log-probability at a place to the scale of all likeness maps."""
+_LEAST_SPREAD = 1e-6
+"""Directions with less than this share of the largest variance count as having it: in a bank of few places they are
+noise, which would be scaled up."""
 
 
 def as_likeness(logit: Tensor, evidence: Tensor) -> Tensor:
@@ -51,6 +54,7 @@ class Basis:
         mean = features.mean(dim=0)
         centered = features - mean
         spread, directions = torch.linalg.eigh(centered.T @ centered / len(features))
+        spread = spread.clamp(min=_LEAST_SPREAD * float(spread[-1]))
         return cls(mean, directions[:, -dims:] / spread[-dims:].sqrt())
 
     def coordinates(self, features: Tensor) -> Tensor:
@@ -135,8 +139,12 @@ class QueryAdapter(nn.Module):
     def forward(self, signals: Tensor) -> Query:
         """The query of one step's signals [tokens, signal_dims]."""
         weight, bias = self.coefficients(signals[None])
-        across = self.matrix @ weight[0]
-        return Query(across, bias[0] - self.mean @ across)
+        return self.query(weight[0], bias[0])
+
+    def query(self, weight: Tensor, bias: Tensor) -> Query:
+        """The query of a weight [dims] in the basis and a bias []."""
+        across = self.matrix @ weight
+        return Query(across, bias - self.mean @ across)
 
     def blend(self, words: Tensor, signals: Tensor) -> Tensor:
         """A likeness of the words' and of the signals' own, by the gate."""
