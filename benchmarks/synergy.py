@@ -2,7 +2,7 @@
 
 The paper's "w/o syng." rows, with the controls that it lacks.
 
-    python benchmarks/synergy.py --states STATES --targets TARGETS [--seeds 3] [--epochs 5] [--json]
+    python benchmarks/synergy.py --states STATES --targets TARGETS [--seeds 3] [--epochs 8] [--json]
 
 STATES and TARGETS are what ``python -m vitron_agent.train.stage3_decoder`` left: states of the frozen LLM, and the
 queries that phrases should become. Heads, adapters and discriminators are learned here anew, from each seed; every arm
@@ -132,10 +132,9 @@ def by_chance(material: Material) -> dict[str, float]:
     rivals = material.alignment.rivals(torch.tensor([material.rows[number] for number in material.new_words])).float()
     tasks = chance(material.states.tasks)
     held_out = chance(material.states.tasks[torch.tensor(material.held_out)])
-    return {
-        "median": float(rivals.median() / 2), "first10": float((10 / (rivals + 1)).mean()), "met": held_out,
-        "fresh": held_out, "shared": tasks, "private": tasks,
-    }  # fmt: skip
+    first10 = (10 / (rivals + 1)).clamp_max(1).mean()
+    found = {"median": float(rivals.median() / 2), "first10": float(first10)}
+    return {**found, "met": held_out, "fresh": held_out, "shared": tasks, "private": tasks}
 
 
 def of_states(material: Material) -> dict[str, float]:
@@ -174,9 +173,14 @@ def main(arguments: list[str] | None = None) -> None:
             sys.stderr.write(f"{arm.value}, seed {seed}, {time.perf_counter() - started:.0f} s: {json.dumps(scores)}\n")
     rows = {arm: spread(scores) for arm, scores in found.items()}
     if options.json:
+        rows = {arm: _without_nan(scores) for arm, scores in rows.items()}
         print(json.dumps({"arms": rows, "parameters": sizes, "chance": by_chance(material)}, indent=2))
     else:
         _print(rows, sizes, material)
+
+
+def _without_nan(scores: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    return {name: both for name, both in scores.items() if not math.isnan(both[0])}
 
 
 def _print(rows: dict[str, dict[str, tuple[float, float]]], sizes: dict[str, int], material: Material) -> None:
