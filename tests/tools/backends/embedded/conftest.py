@@ -42,7 +42,8 @@ def signalled(vision: Vision, encoder: DenseEncoder, tmp_path: Path) -> Callable
         adapter = QueryAdapter(QueryShape(dims=1), Basis(torch.zeros(1280), weight[:, None]))
         with torch.no_grad():
             adapter.join[-1].weight.zero_()
-            adapter.join[-1].bias.copy_(torch.stack([torch.ones(()), bias]))
+            adapter.join[-1].bias.zero_()
+            adapter.join[-1].bias[0], adapter.join[-1].bias[-1] = 1.0, bias
             adapter.gate.fill_(gate)
         adapter.present.fill_(present)
         path = tmp_path / f"{number} {gate} {present}.safetensors"

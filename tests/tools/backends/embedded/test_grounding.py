@@ -149,7 +149,7 @@ def test_what_only_signals_mean_must_be_there_to_be_found(signalled, coffee, cat
     assert grounding.detect(coffee, "quonkle", image_id="coffee", signals=SIGNALS).findings
     missing = grounding.detect(cat, "quonkle", image_id="cat", signals=SIGNALS)
     assert not missing.findings
-    assert missing.notes[-1] == "no quonkle found in the picture"
+    assert "quonkle" in missing.notes[-1]
     strict = signalled(ESPRESSO, present=100.0)
     assert not strict.detect(coffee, "quonkle", image_id="coffee", signals=SIGNALS).findings
 

@@ -145,7 +145,7 @@ def test_signals_for_what_is_not_there_select_nothing(signalled, cat):
     told = EmbeddedSegmentation(signalled(ESPRESSO))
     found = told.segment(cat, Prompt("quonkle", signals=SIGNALS), image_id="cat")
     assert isinstance(found, NotFound)
-    assert found.notes[-1] == "no quonkle found in the picture"
+    assert "quonkle" in found.notes[-1]
 
 
 def test_signals_with_a_drawing_mean_the_drawn_one_or_what_was_drawn(signalled, coffee, cat):
