@@ -20,14 +20,14 @@ The products are ``OUT/model``, and an adapter for each task: that of ``detect``
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from vitron_agent.messages import Operation
-from vitron_agent.model.signals import SignalHeads
+from vitron_agent.model.signals import SignalConfig
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.backends.embedded.query import QueryAdapter, load_adapter, save_adapter
 from vitron_agent.train.data.photos.kinds import WORDNET
@@ -55,7 +55,7 @@ class Config(Schedule):
     Attributes:
         adversary: How strongly v_s is hidden from the discriminator at the run's end; 0 = there is none. The tasks'
             losses sum to some 30 at first: at 1 the discriminator went on guessing 0.8 of all tasks, at 30 it was led
-            astray and came out below chance.
+            astray and came out below chance (a rate of 1e-3, 6 and 8 epochs).
         difference: Weight of the difference between v_s and v_p; 0 = none is demanded.
         layers: Of the discriminator.
         hidden: Of its MLPs.
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
     states, phrases = load_states(options.states), read_phrases(options.wordnet)
     alignment = AlignmentLoss(load_targets(options.targets))
     torch.manual_seed(config.seed)
-    experts = Experts([model.signals], [adapter() for adapter in [_beginning(options, model.signals)] * TASKS])
+    experts = Experts([model.signals], [_first_adapter(options, model.signals.config) for _ in OPERATIONS])
     kinds = groups(states, phrases)
     learned = [number for number, kind in enumerate(kinds) if kind is Group.TRAIN]
     held_out = [number for number, kind in enumerate(kinds) if kind is not Group.TRAIN]
@@ -236,11 +236,10 @@ def describe(telling: Telling, by_chance: float) -> str:
     )
 
 
-def _beginning(options: argparse.Namespace, heads: SignalHeads) -> Callable[[], QueryAdapter]:
+def _first_adapter(options: argparse.Namespace, config: SignalConfig) -> QueryAdapter:
     if options.adapter:
-        return lambda: load_adapter(options.adapter).requires_grad_()
-    targets = load_targets(options.targets)
-    return lambda: new_adapter(heads.config, targets)
+        return load_adapter(options.adapter).requires_grad_()
+    return new_adapter(config, load_targets(options.targets))
 
 
 if __name__ == "__main__":
