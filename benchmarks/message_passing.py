@@ -6,7 +6,8 @@ STAGE_3_OUT is what ``python -m vitron_agent.train.stage3_decoder`` left: its ta
 has read. PHOTOS and CUTOUTS as for stage 1. All arms are learned here, from the same phrases for as many passes:
 
 - table: the word channel as it ships, a table of words from WordNet; nothing is learned.
-- encoder: the words of the instruction, read by an encoder of its own with as many parameters as the signal heads.
+- encoder: the words of the instruction, read by an encoder of its own with at least as many parameters as the signal
+  heads.
 - encoder on LLM words: the same on the LLM's own word embeddings.
 - signal: signal heads on the LLM's states.
 - hybrid: table and signal through the gate, as it ships (the gate is chosen on photos of the validation part).
@@ -53,7 +54,7 @@ from vitron_agent.train.fit import fit as train
 from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
 from vitron_agent.train.signals.arms import SignalArm, WordArm, word_ids
 from vitron_agent.train.signals.cases import Case, pasted_cases, states_of
-from vitron_agent.train.signals.gate import choose_gate, see, wanted_places
+from vitron_agent.train.signals.gate import choose_gate, see_all, wanted_places
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
 from vitron_agent.train.signals.states import States, load_states
 from vitron_agent.train.signals.targets import Targets, load_targets
@@ -204,7 +205,7 @@ def calibrate(
     adapter: QueryAdapter, ask: Asker, vision: Vision, cases: Sequence[tuple[Case, View]], path: Path
 ) -> EmbeddedGrounding:
     """Grounding with an arm's adapter, whose gate and threshold were chosen on cases."""
-    choose_gate(adapter, vision, [see(vision, view, case, ask(case.phrase)) for case, view in cases])
+    choose_gate(adapter, vision, see_all(vision, cases, ask))
     save_adapter(adapter, path, {})
     return EmbeddedGrounding(vision, path)
 

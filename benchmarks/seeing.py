@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     model = VitronModel.from_pretrained(options.model, base=options.base)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    media = model.vitron_config.media
+    media = model.sight
     eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
     report: dict[str, dict[str, Estimate]] = {}
     texts: dict[str, list[str]] = {}

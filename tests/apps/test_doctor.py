@@ -119,25 +119,26 @@ def test_the_device_must_be_there(found, monkeypatch: pytest.MonkeyPatch, count:
 
 
 SHIPPED = {
-    "planner adapter": (adapter, "PACKAGED"),
-    "grounding": (learned, "WEIGHTS"),
-    "grounding by signals": (query, "WEIGHTS"),
-    "mask decoder": (mask_decoder, "WEIGHTS"),
+    "planner adapter": (adapter, "PACKAGED", "adapter_model.safetensors"),
+    "planner signals": (adapter, "PACKAGED", "vitron.safetensors"),
+    "grounding": (learned, "WEIGHTS", ""),
+    "grounding by signals": (query, "WEIGHTS", ""),
+    "mask decoder": (mask_decoder, "WEIGHTS", ""),
 }
 
 
-def file_of(module: ModuleType, name: str) -> Path:
+def file_of(module: ModuleType, name: str, file: str) -> Path:
     path: Path = getattr(module, name)
-    return path / "adapter_model.safetensors" if name == "PACKAGED" else path
+    return path / file
 
 
 def ship(folder: Path, monkeypatch: pytest.MonkeyPatch, but: str = "") -> None:
     """All shipped weights, but those of one topic, as empty files in a folder."""
-    for topic, (module, name) in SHIPPED.items():
-        monkeypatch.setattr(module, name, folder / "shipped" / topic / getattr(module, name).name)
-        file_of(module, name).parent.mkdir(parents=True)
+    for topic, (module, name, file) in SHIPPED.items():
+        monkeypatch.setattr(module, name, folder / "shipped" / module.__name__ / getattr(module, name).name)
+        file_of(module, name, file).parent.mkdir(parents=True, exist_ok=True)
         if topic != but:
-            file_of(module, name).touch()
+            file_of(module, name, file).touch()
 
 
 @pytest.mark.parametrize("there", [True, False])

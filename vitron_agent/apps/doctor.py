@@ -83,6 +83,7 @@ def _weights(settings: Settings) -> Iterator[Check]:
         yield Check(topic, f"in {path}" if there else "not fetched yet", "" if there else PULL_COMMAND)
     shipped = {
         "planner adapter": PACKAGED / "adapter_model.safetensors",
+        "planner signals": PACKAGED / "vitron.safetensors",
         "grounding": learned.WEIGHTS,
         "grounding by signals": query.WEIGHTS,
         "mask decoder": mask_decoder.WEIGHTS,

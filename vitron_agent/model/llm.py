@@ -13,7 +13,7 @@ from vitron_agent.errors import WeightsError
 from vitron_agent.model.adapter import merge_adapter
 from vitron_agent.model.llama import KeyValueCache, Llama, LlamaShape
 from vitron_agent.model.media import MediaEncoder, MediaTable, Prepared
-from vitron_agent.model.saved import load_trained, sees
+from vitron_agent.model.saved import load_trained, writes_signals
 from vitron_agent.model.signals import SignalHeads, Signals
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.wire import SIGNAL
@@ -85,7 +85,9 @@ class LanguageModel:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         llama = Llama(shape, weights, torch.device(device))
-        return cls(llama, tokenizer, *(load_trained(adapter, llama.device) if sees(adapter) else ()))
+        if not writes_signals(adapter):
+            return cls(llama, tokenizer)
+        return cls(llama, tokenizer, *load_trained(adapter, llama.embeddings.shape[1], llama.device))
 
     @torch.inference_mode()
     def see(self, key: str, item: Prepared) -> list[int]:

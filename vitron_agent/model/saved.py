@@ -22,19 +22,19 @@ class VitronConfig(BaseModel):
 
     Attributes:
         base: Name of the LLM that it was trained on.
-        media: How media become tokens.
+        media: How media become tokens; None for a model that reads text alone.
         signals: How many signals there are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str
-    media: MediaConfig
+    media: MediaConfig | None = None
     signals: SignalConfig = SignalConfig()
 
 
-def sees(folder: Path) -> bool:
-    """Whether a saved model sees and signals: older adapters and the released VITRON's are of text alone."""
+def writes_signals(folder: Path) -> bool:
+    """Whether a saved model writes signals, and may see: other adapters are of text alone."""
     return (folder / MODULES).is_file()
 
 
@@ -81,13 +81,19 @@ def load_parts(parts: Mapping[str, nn.Module], folder: Path) -> None:
         raise WeightsError(f"{path} does not fit its configuration ({error}); fetch or train it again") from error
 
 
-def load_trained(folder: Path, device: torch.device) -> tuple[MediaEncoder, SignalHeads]:
-    """Projector and region encoder, and signal heads of a saved model, for inference.
+def load_trained(folder: Path, width: int, device: torch.device) -> tuple[MediaEncoder | None, SignalHeads]:
+    """Projector and region encoder (None where it doesn't see), and signal heads of a saved model, for inference.
+
+    Args:
+        folder: Of the model.
+        width: Of the LLM.
+        device: To run on.
 
     Raises:
         WeightsError: The folder is incomplete.
     """
     config = read_config(folder)
-    media, signals = MediaEncoder(config.media), SignalHeads(config.signals, config.media.width)
-    load_parts({"media": media, "signals": signals}, folder)
-    return media.to(device).eval(), signals.to(device).eval()
+    media = MediaEncoder(config.media) if config.media else None
+    heads = SignalHeads(config.signals, width)
+    load_parts({"signals": heads} | ({"media": media} if media else {}), folder)
+    return media.to(device).eval() if media else None, heads.to(device).eval()

@@ -1,7 +1,7 @@
 """The continuous half of the message: what the LLM tells an expert beside its words (paper §3.2, DESIGN §5).
 
-Behind a step of a plan ``<|sig|>`` opens ``num_shared + num_private`` signal tokens. Their embeddings are learned once
-for all modules: which module is meant is read from the context. They are read in one parallel pass and never become
+Behind a step of a plan ``<|sig|>`` opens ``num_shared + num_private`` signal tokens. Their embeddings are the same for
+all modules: which module is meant is read from the context. They are read in one parallel pass and never become
 part of what is written, so the next step is planned as if they had not been there. Their last hidden states go through
 two heads: v_s, which all experts understand alike, and v_p, which is the task's own.
 """

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vitron_agent.errors import WeightsError
 from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
 from vitron_agent.model.base import load_base
-from vitron_agent.model.media import MediaEncoder, Prepared
+from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared
 from vitron_agent.model.saved import VitronConfig, load_parts, read_config, save_parts
 from vitron_agent.model.signals import SignalHeads
 from vitron_agent.model.tokens import PlannerTokenizer
@@ -65,14 +65,15 @@ class VitronModel(
     def __init__(self, llm: "PeftModel", tokenizer: PlannerTokenizer, config: VitronConfig) -> None:
         super().__init__()
         words = llm.get_input_embeddings()
-        if config.media.width != words.weight.shape[1]:
-            raise WeightsError(f"the LLM is {words.weight.shape[1]} wide and the media tokens {config.media.width}")
+        width = words.weight.shape[1]
+        if config.media and config.media.width != width:
+            raise WeightsError(f"the LLM is {width} wide and the media tokens {config.media.width}")
         self.llm = llm
         self.tokenizer = tokenizer
         self.vitron_config = config  # "config" is taken: Trainer writes to it
         scale = float(words.weight.detach().float().square().mean().sqrt())
-        self.media = MediaEncoder(config.media, scale)
-        self.signals = SignalHeads(config.signals, config.media.width, scale)
+        self.media = MediaEncoder(config.media, scale) if config.media else None
+        self.signals = SignalHeads(config.signals, width, scale)
 
     @classmethod
     def on(
@@ -105,11 +106,31 @@ class VitronModel(
             labels: [b, t], -100 where there is no loss.
             options: Of the LLM, such as ``output_hidden_states`` or ``logits_to_keep``.
         """
-        embedded = self.embed(input_ids, self.media(media))
+        embedded = self.embed(input_ids, self._rows(media))
         output: CausalLMOutputWithPast = self.llm(
             inputs_embeds=embedded, attention_mask=attention_mask, labels=labels, **options
         )
         return output
+
+    @property
+    def sight(self) -> MediaConfig:
+        """How media become tokens.
+
+        Raises:
+            WeightsError: The model reads text alone.
+        """
+        if self.vitron_config.media is None:
+            raise WeightsError("this model reads text alone; begin with one that stage 1 made")
+        return self.vitron_config.media
+
+    def _rows(self, media: Sequence[Prepared]) -> Tensor:
+        if self.media is not None:
+            rows: Tensor = self.media(media)
+            return rows
+        if media:
+            _ = self.sight
+        words: Tensor = self.llm.get_input_embeddings().weight
+        return words.new_zeros(0, words.shape[1])
 
     def activation_checkpointing_enable(self, **options: Any) -> None:
         """What Trainer asks of a model that is to recompute rather than keep; only the LLM has layers worth it."""
@@ -129,7 +150,7 @@ class VitronModel(
         """
         device = self.llm.get_input_embeddings().weight.device
         ids = torch.tensor([prompt], device=device)
-        embedded = self.embed(ids, self.media(media))
+        embedded = self.embed(ids, self._rows(media))
         options = {"max_new_tokens": 200, "eos_token_id": self.tokenizer.im_end, "pad_token_id": 0, **options}
         written = self.llm.generate(  # type: ignore[no-untyped-call]
             inputs_embeds=embedded, attention_mask=torch.ones_like(ids), **options
@@ -139,12 +160,17 @@ class VitronModel(
 
     def generate_model_card(self, *args: Any, **options: Any) -> Any:
         """The model card, with what this model was made on."""
-        names = {"base": self.vitron_config.base, "backbone": self.vitron_config.media.backbone}
+        media = self.vitron_config.media
+        names = {"base": self.vitron_config.base, "backbone": media.backbone if media else "no backbone yet"}
         return super().generate_model_card(*args, **names, **options)
+
+    @property
+    def _parts(self) -> dict[str, nn.Module]:
+        return {"signals": self.signals} | ({"media": self.media} if self.media is not None else {})
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_adapter(self.llm, save_directory, base=self.vitron_config.base)
-        save_parts({"media": self.media, "signals": self.signals}, self.vitron_config, save_directory)
+        save_parts(self._parts, self.vitron_config, save_directory)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "VitronModel":
@@ -177,5 +203,5 @@ class VitronModel(
         read = read_config(folder)
         llm, tokenizer = load_base(base or read.base)
         model = cls(continue_adapter(llm, tokenizer, folder, dropout=dropout), tokenizer, read)
-        load_parts({"media": model.media, "signals": model.signals}, folder)
+        load_parts(model._parts, folder)
         return model

@@ -80,6 +80,7 @@ def train(config: Config, examples: list[Example], model: VitronModel, out: Path
 
     set_seed(config.seed)
     model.requires_grad_(requires_grad=False)
+    assert model.media is not None  # stage 1 is what makes one
     model.media.requires_grad_()
     mean = fit(model, examples, collate, plan_loss, config, out)
     if is_main_process():
@@ -114,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = chosen(options, SIZES)
     backbone = load_backbone(config.backbone, Settings.load().cache)
     model = new_model(config, options.base, options.adapter, backbone.channels)
-    eyes = Eyes(backbone, model.vitron_config.media, options.features)
+    eyes = Eyes(backbone, model.sight, options.features)
     left_out = LeftOut()
     seen = track(looked(gather(options, TASKS, left_out), eyes, left_out), "looking", total=None)
     examples = list(answers(seen, model.tokenizer, config.max_tokens, left_out))

@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _main_seeing(options: argparse.Namespace, config: Config, records: Iterator[Record]) -> None:
     model = VitronModel.from_pretrained(options.model, base=options.base, dropout=config.dropout)
-    media = model.vitron_config.media
+    media = model.sight
     eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
     left_out = LeftOut()
     seen = list(looked(gather(options, ANSWERED, left_out), eyes, left_out))

@@ -30,7 +30,7 @@ from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.model.signals import SignalConfig, SignalHeads
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.backends.embedded.learned import WEIGHTS
-from vitron_agent.tools.backends.embedded.query import QueryAdapter, QueryShape, save_adapter
+from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter, QueryShape, save_adapter
 from vitron_agent.tools.backends.embedded.vision import Vision
 from vitron_agent.train.data.photos.kinds import WORDNET
 from vitron_agent.train.data.photos.split import Part
@@ -38,7 +38,7 @@ from vitron_agent.train.fit import Schedule, add_options, chosen, fit
 from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
 from vitron_agent.train.signals.arms import SignalArm
 from vitron_agent.train.signals.cases import pasted_cases, states_of
-from vitron_agent.train.signals.gate import choose_gate, see
+from vitron_agent.train.signals.gate import choose_gate, see_all
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
 from vitron_agent.train.signals.pictures import bank_pictures
 from vitron_agent.train.signals.reading import draw_states, load_drawn
@@ -187,13 +187,14 @@ def _open_gate(
     model = reader.vitron
     states = states_of(reader, model.tokenizer, [case.phrase for case in cases], learned, config.seed)
     vision = Vision(DenseEncoder(Settings.load().cache, remember=1), options.grounding or WEIGHTS)
-    with torch.inference_mode():
-        queries = [adapter(model.signals(states[case.phrase.text]).together()) for case in cases]
-    seen = [
-        see(vision, vision.look(case.pixels, case.name), case, query)
-        for case, query in zip(cases, queries, strict=True)
-    ]
-    losses = choose_gate(adapter, vision, seen)
+
+    @torch.inference_mode()
+    def ask(phrase: Phrase) -> Query:
+        query: Query = adapter(model.signals(states[phrase.text]).together())
+        return query
+
+    pairs = [(case, vision.look(case.pixels, case.name)) for case in cases]
+    losses = choose_gate(adapter, vision, see_all(vision, pairs, ask))
     told = ", ".join(f"{share:.1f}: {loss:.3f}" for share, loss in losses.items())
     sys.stderr.write(f"loss by the share of signals on {len(cases)} things: {told}\n")
     sys.stderr.write(f"a thing counts as there from {float(adapter.present):.2f} on\n")

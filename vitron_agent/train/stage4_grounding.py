@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = chosen(options, SIZES)
     model = VitronModel.from_pretrained(options.model, base=options.base, dropout=config.dropout)
-    media = model.vitron_config.media
+    media = model.sight
     eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
     left_out = LeftOut()
     samples = mixture(gather(options, TASKS, left_out), left_out, PARTS.get(options.leave_out or ""))

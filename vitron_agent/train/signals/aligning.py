@@ -20,7 +20,7 @@ from vitron_agent.train.signals.targets import Targets
 Kept = Tensor
 """[layers, 2, heads, t, dims] float16: keys and values of a step of t tokens."""
 _TEMPERATURE = 0.07
-_BIAS_WEIGHT = 0.02
+_BIAS_WEIGHT = 0.2
 
 
 class SignalReader(nn.Module):
@@ -73,6 +73,9 @@ class SignalReader(nn.Module):
 class AlignmentLoss:
     """L2 to the phrase's own query, and cross-entropy of telling that query from those of unrelated things.
 
+    Direction, length and bias are compared apart: by plain L2 a doubtful query would be a short one,
+    which likes all places.
+
     Args:
         targets: The queries.
     """
@@ -80,7 +83,6 @@ class AlignmentLoss:
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
         self._rows = {one: number for number, one in enumerate(targets.ids)}
-        self._scale = targets.weights.square().sum(dim=1).mean()
         self._bank = F.normalize(targets.weights, dim=1)
         above = [load_nouns().by_id[one].above for one in targets.ids]
         pairs = list(zip(targets.ids, above, strict=True))
@@ -95,10 +97,12 @@ class AlignmentLoss:
         weights, biases = model(inputs["given"])
         rows = inputs["labels"]
         wanted = self._targets.weights[rows]
-        apart = (weights.float() - wanted).square().sum(dim=1).mean() / self._scale
+        directions = F.normalize(weights.float(), dim=1)
+        apart = (directions - self._bank[rows]).square().sum(dim=1).mean() / 2
+        lengths = F.smooth_l1_loss(weights.float().norm(dim=1).log(), wanted.norm(dim=1).log())
         shifted = F.smooth_l1_loss(biases.float(), self._targets.biases[rows])
         chosen = F.cross_entropy(self._likeness(weights, rows), rows)
-        total: Tensor = apart + _BIAS_WEIGHT * shifted + chosen
+        total: Tensor = apart + lengths + _BIAS_WEIGHT * shifted + chosen
         return total
 
     def ranks(self, weights: Tensor, rows: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Chosen last, on photos, by the loss of the task itself: the localiser stays as i
 channels makes it see the thing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,12 +16,12 @@ from torch.nn import functional as F
 
 from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter
 from vitron_agent.tools.backends.embedded.vision import View, Vision
-from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.tools.phrases.nouns import Relation, load_nouns
+from vitron_agent.tools.phrases.parse import parse_phrase
 from vitron_agent.train.signals.cases import Case
+from vitron_agent.train.signals.phrases import Phrase
 
 _SHARES = tuple(tenth / 10 for tenth in range(10))
-_CAUTION = 0.1
-"""This share of the things that are there may be missed rather than seen where they are not."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,38 @@ class Seen:
         words: Likeness by the words [3, rows, columns]; None if they mean nothing known.
         signals: Likeness by the signals.
         wanted: [rows, columns], 1 on the thing.
+        absent: Likeness by the signals of something else.
     """
 
     view: View
     words: Tensor | None
     signals: Tensor
     wanted: Tensor
+    absent: Tensor
 
 
-def see(vision: Vision, view: View, case: Case, query: Query) -> Seen:
-    """A case by both channels."""
-    meaning = load_nouns().find(case.phrase.text)
-    words = vision.likeness(view, meaning) if meaning is not None and meaning.classes else None
-    return Seen(view, words, view.like_signal(query), wanted_places(case.mask, view.features.grid))
+def see_all(vision: Vision, pairs: Sequence[tuple[Case, View]], ask: Callable[[Phrase], Query]) -> list[Seen]:
+    """Cases by both channels; what is absent is what the next case with another phrase is about."""
+    phrases = [case.phrase for case, _ in pairs]
+    found = []
+    for number, (case, view) in enumerate(pairs):
+        turned = [*phrases[number + 1 :], *phrases[:number]]
+        other = next((phrase for phrase in turned if not _related(phrase, case.phrase)), case.phrase)
+        found.append(_see(vision, view, case, ask(case.phrase), ask(other)))
+    return found
+
+
+def _related(one: Phrase, other: Phrase) -> bool:
+    above = [load_nouns().by_id[phrase.things[0]].above for phrase in (one, other)]
+    return one.things[0] in above[1] or other.things[0] in above[0]
+
+
+def _see(vision: Vision, view: View, case: Case, query: Query, other: Query) -> Seen:
+    meaning = parse_phrase(case.phrase.text, load_nouns()).meaning
+    usable = meaning is not None and meaning.relation is not Relation.BESIDE
+    words = vision.likeness(view, meaning) if meaning is not None and usable else None
+    wanted = wanted_places(case.mask, view.features.grid)
+    return Seen(view, words, view.like_signal(query), wanted, view.like_signal(other))
 
 
 def wanted_places(mask: NDArray[np.bool_], grid: tuple[int, int]) -> Tensor:
@@ -65,9 +84,21 @@ def choose_gate(adapter: QueryAdapter, vision: Vision, seen: Sequence[Seen]) -> 
     best = min(losses, key=losses.__getitem__)
     with torch.no_grad():
         adapter.gate.copy_(torch.tensor(best).atanh())
-    found = torch.tensor([float(one.signals.mean(dim=0).max()) for one in seen])
-    adapter.present.copy_(found.quantile(_CAUTION))
+    adapter.present.copy_(
+        best_threshold(_strongest(one.signals for one in seen), _strongest(one.absent for one in seen))
+    )
     return losses
+
+
+def best_threshold(present: Tensor, absent: Tensor) -> Tensor:
+    """Where the share of ``present`` above it exceeds that of ``absent`` the most (Youden's index)."""
+    tried = torch.cat([present, absent]).sort().values
+    gains = [(present >= one).float().mean() - (absent >= one).float().mean() for one in tried]
+    return tried[int(torch.stack(gains).argmax())]
+
+
+def _strongest(maps: Iterable[Tensor]) -> Tensor:
+    return torch.stack([one.mean(dim=0).max() for one in maps])
 
 
 def _loss(vision: Vision, seen: Seen, share: float) -> float:

@@ -26,8 +26,9 @@ from vitron_agent.tools.backends.embedded.vision import View, Vision
 from vitron_agent.tools.phrases.nouns import Meaning, Relation, Thing, load_nouns
 from vitron_agent.train.signals.phrases import learnable
 
-BASIS_DIMS = 384
-"""Principal directions of the encoder's features in which queries are told apart."""
+BASIS_DIMS = 1280
+"""All directions of the encoder's features: on pasted things the queries of 384 of them pointed as well as the word
+channel on half as many."""
 _PLACES = {GRID: 40, 0: 20}
 """So many places of a photo are drawn at the middle scale, and at the coarse one."""
 _RIDGE = 1e-3
@@ -51,7 +52,7 @@ class Targets:
 
     Attributes:
         ids: WordNet id of each thing.
-        weights: [things, 384], in the basis.
+        weights: [things, 1280], in the basis.
         biases: [things].
         basis: What the weights are coefficients of.
         fit: [things], share of a map's variance that its query explains.
@@ -64,7 +65,7 @@ class Targets:
     fit: Tensor
 
     def of(self, things: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Weight [384] and bias of the mean of some things."""
+        """Weight [1280] and bias of the mean of some things."""
         rows = [self.ids.index(one) for one in things]
         return self.weights[rows].mean(dim=0), self.biases[rows].mean()
 

@@ -133,8 +133,8 @@ class EmbeddedGrounding:
         points = {candidate.box: point for candidate, point in seen}
         notes = [usable.note] if usable and usable.note else []
         if usable is None and phrase.noun and query is not None:
-            notes.append(f"{phrase.noun}: no list has this word; searched by what the planner takes it for")
-        if not seen:
+            notes.append(_searched_note(phrase) if seen else unknown_note(phrase))
+        elif not seen:
             notes.append(f"no {label} found in the picture")
         findings = tuple(_finding(label, one, points[one.box]) for one in choice.candidates)
         return Search(label, places, findings, (*notes, *choice.notes))
@@ -169,6 +169,10 @@ class EmbeddedGrounding:
     def _candidate(self, view: View, places: Places, instance: Instance) -> tuple[Candidate, tuple[float, float]]:
         shares = color_shares(_pixels_of(view, places, instance.box))
         return Candidate(instance.box, min(instance.score, 1.0), shares), instance.point
+
+
+def _searched_note(phrase: Phrase) -> str:
+    return f"{phrase.noun}: no list has this word; searched by what the planner takes it for"
 
 
 def unknown_note(phrase: Phrase) -> str:

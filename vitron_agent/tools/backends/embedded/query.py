@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vitron_agent.errors import WeightsError
 from vitron_agent.tools.backends.embedded.signals import SIGNAL_DIMS
@@ -21,6 +22,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "grounding_signals.safetensors"
 """Made by :mod:`vitron_agent.train.stage3_decoder`."""
 _OFFSET, _SCALE = 6.0, 0.5
 """From a log-probability at a place to the scale of all likeness maps."""
+_NEVER = 1e4
+"""A likeness that no place has."""
 _LEAST_SPREAD = 1e-6
 """Directions with less than this share of the largest variance count as having it: in a bank of few places they are
 noise, which would be scaled up."""
@@ -80,7 +83,7 @@ class QueryShape(BaseModel):
     signal_dims: int = Field(default=SIGNAL_DIMS, gt=0)
     narrow: int = Field(default=64, gt=0)
     hidden: int = Field(default=384, gt=0)
-    dims: int = Field(default=384, gt=0)
+    dims: int = Field(default=1280, gt=0)
     channels: int = Field(default=1280, gt=0)
 
 
@@ -111,7 +114,8 @@ class QueryAdapter(nn.Module):
     Attributes:
         gate: [], 0 until it is trained: ``tanh(gate)`` of a likeness comes from the signals, the rest from the words.
             At 0 grounding does, bit for bit, what it does without signals.
-        present: [], the likeness from which on a thing that only signals know counts as being there.
+        present: [], the likeness from which on a thing that only signals know counts as being there; before training,
+            nothing does.
     """
 
     def __init__(self, shape: QueryShape, basis: Basis | None = None) -> None:
@@ -120,13 +124,13 @@ class QueryAdapter(nn.Module):
         self.norm = nn.LayerNorm(shape.signal_dims)
         self.narrow = nn.Linear(shape.signal_dims, shape.narrow)
         self.join = nn.Sequential(
-            nn.Linear(shape.tokens * shape.narrow, shape.hidden), nn.GELU(), nn.Linear(shape.hidden, shape.dims + 1)
+            nn.Linear(shape.tokens * shape.narrow, shape.hidden), nn.GELU(), nn.Linear(shape.hidden, shape.dims + 2)
         )
         self.gate = nn.Parameter(torch.zeros(()))
         empty = Basis(torch.zeros(shape.channels), torch.zeros(shape.channels, shape.dims))
         self.register_buffer("mean", (basis or empty).mean.clone())
         self.register_buffer("matrix", (basis or empty).matrix.clone())
-        self.register_buffer("present", torch.zeros(()))
+        self.register_buffer("present", torch.tensor(_NEVER))
         self.mean: Tensor
         self.matrix: Tensor
         self.present: Tensor
@@ -134,7 +138,9 @@ class QueryAdapter(nn.Module):
     def coefficients(self, signals: Tensor) -> tuple[Tensor, Tensor]:
         """Weights [B, dims] in the basis and biases [B] of signals [B, tokens, signal_dims]."""
         found = self.join(self.narrow(self.norm(signals)).flatten(1))
-        return found[:, :-1], found[:, -1]
+        # Direction and length apart: a doubtful direction must not make a faint query, which would be everywhere.
+        direction, length, bias = found[:, :-2], found[:, -2:-1], found[:, -1]
+        return F.normalize(direction, dim=1) * length.exp(), bias
 
     def forward(self, signals: Tensor) -> Query:
         """The query of one step's signals [tokens, signal_dims]."""
