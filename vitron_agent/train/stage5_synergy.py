@@ -54,8 +54,7 @@ class Config(Schedule):
 
     Attributes:
         adversary: How strongly v_s is hidden from the discriminator at the run's end; 0 = there is none. The tasks'
-            losses sum to some 30 at first: at 1 the discriminator went on guessing 0.8 of all tasks, at 30 it was led
-            astray and came out below chance (a rate of 1e-3, 6 and 8 epochs).
+            losses sum to some 35 at first, so 1 pushed hardly anything (docs/results.md).
         difference: Weight of the difference between v_s and v_p; 0 = none is demanded.
         layers: Of the discriminator.
         hidden: Of its MLPs.
@@ -94,8 +93,8 @@ def debug() -> Config:
 def embedded() -> Config:
     """Some minutes on a CPU core.
 
-    The rate is one at which heads that see a single task learn too; at 1e-3 they do not, and shared ones look better
-    than they are.
+    At a rate of 1e-3 heads of full size that see a single task learn worse than at this one, and shared heads do not;
+    sharing would be credited with that.
     """
     return Config(batch=64, epochs=8, learning_rate=3e-4, bf16=True, save_steps=5000)
 
