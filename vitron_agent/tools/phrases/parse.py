@@ -145,6 +145,12 @@ class Phrase:
     unused: tuple[str, ...] = ()
 
     @property
+    def sought(self) -> Meaning | None:
+        """What its noun is looked for as; None also where the nearest family is not good enough for that."""
+        meaning = self.meaning
+        return meaning if meaning is not None and meaning.relation is not Relation.BESIDE else None
+
+    @property
     def chooses(self) -> bool:
         """Whether it says which of several instances is meant."""
         return bool(self.colors or self.sides or self.size or self.link or self.number) or self.ordinal is not None
@@ -302,7 +308,7 @@ def _both(text: str, said: str, sides: tuple[Side, ...], left: list[str], right:
     noun = f"{one.noun} and {other.noun}"
     placed = _without_places(said.partition(" and ")[0], nouns)[1]
     bare = " ".join(word for word in right if word not in _FILLERS)
-    meanings = [part.meaning for part in (one, other) if part.meaning and part.meaning.relation is not Relation.BESIDE]
+    meanings = [meaning for part in (one, other) if (meaning := part.sought) is not None]
     if len(meanings) < 2 or one.chooses or one.unused or placed or not bare.startswith(other.noun):
         return Phrase(text, None, noun if len(meanings) < 2 else said)
     things = tuple(dict.fromkeys(thing for meaning in meanings for thing in meaning.things))

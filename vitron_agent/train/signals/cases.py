@@ -16,9 +16,10 @@ from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
 from vitron_agent.train.data.photos.making import Pasted
 from vitron_agent.train.data.photos.split import Part
-from vitron_agent.train.data.samples import Bad, Pixels, Task
+from vitron_agent.train.data.samples import Pixels, Task
 from vitron_agent.train.signals.aligning import SignalReader
 from vitron_agent.train.signals.phrases import Phrase
+from vitron_agent.train.signals.pictures import ignore_unknown
 from vitron_agent.train.signals.reading import read_states
 from vitron_agent.train.signals.steps import step_ids
 
@@ -65,7 +66,7 @@ def pasted_cases(
     """
     known = {phrase.definite: phrase for phrase in phrases}
     kinds = Kinds(wordnet)
-    pasted = Pasted(read_photos(photos, kinds, _ignore), kinds, Cutouts(cutouts), part)
+    pasted = Pasted(read_photos(photos, kinds, ignore_unknown), kinds, Cutouts(cutouts), part)
     found = 0
     for sample in pasted.samples([Task.REFERRING], count * tries):
         if found == count:
@@ -89,7 +90,3 @@ def states_of(
     different = list({phrase.text: phrase for phrase in phrases}.values())
     steps = [step_ids(phrase, Operation.DETECT, others, tokenizer, rng) for phrase in different]
     return dict(zip((phrase.text for phrase in different), read_states(reader, steps), strict=True))
-
-
-def _ignore(bad: Bad) -> None:
-    """Photos of unknown classes are no loss here."""

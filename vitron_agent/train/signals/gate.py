@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter
 from vitron_agent.tools.backends.embedded.vision import View, Vision
-from vitron_agent.tools.phrases.nouns import Relation, load_nouns
+from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.tools.phrases.parse import parse_phrase
 from vitron_agent.train.signals.cases import Case
 from vitron_agent.train.signals.phrases import Phrase
@@ -60,9 +60,8 @@ def _related(one: Phrase, other: Phrase) -> bool:
 
 
 def _see(vision: Vision, view: View, case: Case, query: Query, other: Query) -> Seen:
-    meaning = parse_phrase(case.phrase.text, load_nouns()).meaning
-    usable = meaning is not None and meaning.relation is not Relation.BESIDE
-    words = vision.likeness(view, meaning) if meaning is not None and usable else None
+    meaning = parse_phrase(case.phrase.text, load_nouns()).sought
+    words = None if meaning is None else vision.likeness(view, meaning)
     wanted = wanted_places(case.mask, view.features.grid)
     return Seen(view, words, view.like_signal(query), wanted, view.like_signal(other))
 

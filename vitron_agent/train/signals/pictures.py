@@ -28,7 +28,7 @@ def bank_pictures(
     """
     paths = []
     if photos is not None:
-        found = read_photos(photos, Kinds(wordnet), _ignore)
+        found = read_photos(photos, Kinds(wordnet), ignore_unknown)
         paths += _spread([photo.path for photo in found if photo.part is Part.TRAIN], count)
     if voc is not None:
         annotated = list(read_voc(voc))
@@ -43,5 +43,5 @@ def _spread(paths: list[Path], count: int) -> list[Path]:
     return paths[:: max(1, -(-len(paths) // count))]
 
 
-def _ignore(bad: Bad) -> None:
+def ignore_unknown(bad: Bad) -> None:
     """Photos of unknown classes are no loss here."""

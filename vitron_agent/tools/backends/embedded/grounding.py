@@ -19,7 +19,7 @@ from vitron_agent.tools.base import Progress
 from vitron_agent.tools.image_grounding import Detections, ignore_progress, never_cancelled
 from vitron_agent.tools.phrases.choose import Candidate, choose
 from vitron_agent.tools.phrases.colors import color_shares
-from vitron_agent.tools.phrases.nouns import Meaning, Relation, load_nouns
+from vitron_agent.tools.phrases.nouns import Meaning, load_nouns
 from vitron_agent.tools.phrases.parse import Phrase, parse_phrase
 
 _NAMED_COLOR = 0.4
@@ -116,8 +116,7 @@ class EmbeddedGrounding:
         self, view: View, phrase: Phrase, exemplar: torch.Tensor | None = None, query: Query | None = None
     ) -> Search:
         """As :meth:`search`, for a phrase that is already understood, and signals that are a query."""
-        meaning = phrase.meaning
-        usable = meaning if meaning is not None and meaning.relation is not Relation.BESIDE else None
+        usable = phrase.sought
         if usable is None and exemplar is None and query is None:
             return Search(phrase.noun, None, (), (unknown_note(phrase),))
         maps, present = [], True
