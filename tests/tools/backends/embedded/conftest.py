@@ -11,6 +11,8 @@ from skimage import data
 
 from vitron_agent.model.encoders.dense import DenseEncoder
 from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+from vitron_agent.tools.backends.embedded.mask_decoder import load_decoder
+from vitron_agent.tools.backends.embedded.mask_decoder import save_adapter as save_mask_adapter
 from vitron_agent.tools.backends.embedded.query import Basis, QueryAdapter, QueryShape, save_adapter
 from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
 from vitron_agent.tools.backends.embedded.sight import EmbeddedSight
@@ -51,6 +53,18 @@ def signalled(vision: Vision, encoder: DenseEncoder, tmp_path: Path) -> Callable
         return EmbeddedGrounding(vision, adapter=path)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def mask_signals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights with which the mask decoder reads signals as anything, loudly."""
+    torch.manual_seed(0)
+    decoder = load_decoder()
+    decoder.adapter.gate.fill_(2.0)
+    decoder.adapter.out.weight.mul_(30)
+    path = tmp_path_factory.mktemp("mask_signals") / "adapter.safetensors"
+    save_mask_adapter(decoder, path, {})
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from vitron_agent.tools.backends.embedded.mask_decoder import (
     Patch,
     Shape,
     load_decoder,
+    save_adapter,
     save_decoder,
 )
 
@@ -126,6 +127,21 @@ def test_weights_come_back_in_half_precision_with_a_fresh_adapter(tmp_path):
     assert torch.equal(loaded(make_patch()).masks, decoder(make_patch()).masks)
 
 
+@torch.inference_mode()
+def test_an_adapter_comes_back_on_its_own_and_changes_masks_with_signals_alone(tmp_path):
+    torch.manual_seed(2)
+    decoder = MaskDecoder(SMALL).eval()
+    decoder.half().float()
+    torch.nn.init.constant_(decoder.adapter.gate, 1.0)
+    save_decoder(decoder, tmp_path / "decoder.safetensors", {})
+    save_adapter(decoder, tmp_path / "adapter.safetensors", {"seed": "2"})
+    loaded = load_decoder(tmp_path / "decoder.safetensors", tmp_path / "adapter.safetensors")
+    patch, signals = make_patch(), torch.randn(1, 8, 24)
+    assert torch.equal(loaded(patch, signals).masks, decoder(patch, signals).masks)
+    assert not torch.allclose(loaded(patch, signals).masks, loaded(patch).masks)
+    assert torch.equal(loaded(patch).masks, load_decoder(tmp_path / "decoder.safetensors")(patch).masks)
+
+
 def test_damaged_weights_say_so(tmp_path):
     path = tmp_path / "decoder.safetensors"
     with pytest.raises(WeightsError, match="missing or damaged"):
@@ -133,6 +149,11 @@ def test_damaged_weights_say_so(tmp_path):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(WeightsError, match="missing or damaged"):
         load_decoder(path)
+    with pytest.raises(WeightsError, match=r"decoder\.safetensors is missing or damaged"):
+        load_decoder(adapter=path)
+    save_adapter(MaskDecoder(SMALL), path, {})
+    with pytest.raises(WeightsError, match=r"decoder\.safetensors is missing or damaged"):
+        load_decoder(adapter=path)  # of another size
 
 
 def test_the_shipped_weights_are_small():

@@ -2,7 +2,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from vitron_agent.errors import TurnCancelled
 from vitron_agent.tools.backends.embedded.outliner import Outliner
@@ -56,11 +55,20 @@ def test_the_same_cue_gives_the_same_mask(outliner, vision, disc):
     assert np.array_equal(first, second)
 
 
+SIGNALS = np.random.default_rng(0).normal(size=(8, 768)).astype(np.float32)
+
+
 def test_signals_change_nothing_before_their_adapter_is_trained(outliner, vision, disc):
     image, inside = disc
     view, cue = vision.look(image, "disc"), cues(inside)["box"]
-    with_signals = outliner.cut(image, view, cue, signals=torch.randn(8, 768))
-    assert np.array_equal(with_signals, outliner.cut(image, view, cue))
+    assert np.array_equal(outliner.cut(image, view, cue, signals=SIGNALS), outliner.cut(image, view, cue))
+
+
+def test_with_an_open_gate_signals_change_the_mask(outliner, mask_signals, vision, disc):
+    image, inside = disc
+    told, view, cue = Outliner(adapter=mask_signals), vision.look(image, "disc"), cues(inside)["box"]
+    assert not np.array_equal(told.cut(image, view, cue, signals=SIGNALS), outliner.cut(image, view, cue))
+    assert np.array_equal(told.cut(image, view, cue), outliner.cut(image, view, cue))
 
 
 def test_a_map_of_nothing_gives_an_empty_mask(outliner, vision, disc):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -155,6 +157,24 @@ def test_signals_with_a_drawing_mean_the_drawn_one_or_what_was_drawn(signalled, 
     assert [finding.label for finding in there.findings] == ["thing"]
     gone = segmented(told.segment(cat, Prompt(regions=(region,), signals=SIGNALS), image_id="cat"))
     assert gone.notes == ("what is meant: not recognised there, so what was drawn was segmented",)
+
+
+PROMPTS = {
+    "found": Prompt("espresso"),
+    "drawn": Prompt("quonkle", regions=(Region.box(0.3, 0.1, 0.9, 0.8),)),
+    "neither": Prompt(regions=(Region.points([(0.5, 0.4)]),)),
+}
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=list(PROMPTS))
+def test_the_mask_decoder_reads_signals_once_its_adapter_is_trained(signalled, mask_signals, coffee, prompt):
+    """Grounding's own gate is shut here, and espressos are nowhere: what changes is cut out otherwise."""
+    grounding, told = signalled(ESPRESSO, present=1e4), replace(prompt, signals=SIGNALS)
+    untrained, trained = EmbeddedSegmentation(grounding), EmbeddedSegmentation(grounding, adapter=mask_signals)
+    without = segmented(untrained.segment(coffee, prompt, image_id="coffee")).mask
+    assert np.array_equal(without, segmented(untrained.segment(coffee, told, image_id="coffee")).mask)
+    assert np.array_equal(without, segmented(trained.segment(coffee, prompt, image_id="coffee")).mask)
+    assert not np.array_equal(without, segmented(trained.segment(coffee, told, image_id="coffee")).mask)
 
 
 def test_segmentation_consumes_signals_where_its_grounding_does(segmentation, vision):

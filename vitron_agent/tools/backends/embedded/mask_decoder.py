@@ -27,6 +27,8 @@ from vitron_agent.tools.backends.embedded.signals import SIGNAL_DIMS, SignalAdap
 
 WEIGHTS = Path(__file__).parent / "weights" / "mask_decoder.safetensors"
 """Made by :mod:`vitron_agent.train.mask_decoder`."""
+_ADAPTER = "adapter."
+"""Begins the names of the adapter's parameters, which are trained and kept on their own."""
 SIDE = 256
 """S."""
 SCALES = 3
@@ -163,7 +165,7 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([self.answers.expand(batch, -1, -1), spots], dim=1)
         if signals is not None:
             tokens = self.adapter(tokens, signals)
-        where = self.places(grid_centres(rows, columns))[None]
+        where = self.places(grid_centres(rows, columns).to(coarse.device))[None]
         image = coarse.flatten(2).transpose(1, 2)
         for layer in self.layers:
             tokens, image = layer(tokens, image, where)
@@ -289,26 +291,50 @@ def grid_centres(rows: int, columns: int) -> Tensor:
 
 def save_decoder(decoder: MaskDecoder, path: Path, facts: Mapping[str, str]) -> None:
     """Writes float16 safetensors without the adapter, which is trained on its own; ``facts`` says how it was made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {name: value for name, value in decoder.state_dict().items() if not name.startswith("adapter.")}
-    halves = {name: value.detach().half().contiguous() for name, value in kept.items()}
+    kept = {name: value for name, value in decoder.state_dict().items() if not name.startswith(_ADAPTER)}
     shape = {name: str(value) for name, value in asdict(decoder.shape).items()}
-    save_file(halves, path, {**facts, **shape})
+    _write(kept, path, {**facts, **shape})
 
 
-def load_decoder(path: Path = WEIGHTS) -> MaskDecoder:
+def save_adapter(decoder: MaskDecoder, path: Path, facts: Mapping[str, str]) -> None:
+    """Writes the adapter alone, as float16 safetensors; ``facts`` says how it was made."""
+    _write({name: value for name, value in decoder.state_dict().items() if name.startswith(_ADAPTER)}, path, facts)
+
+
+def load_decoder(path: Path = WEIGHTS, adapter: Path | None = None) -> MaskDecoder:
     """Reads :func:`save_decoder` back, as float32 and ready for use.
 
+    Args:
+        path: Of the decoder.
+        adapter: Of :func:`save_adapter`; None = an untrained one, with which signals change nothing.
+
     Raises:
-        WeightsError: It is missing or damaged.
+        WeightsError: One is missing or damaged.
     """
+    tensors, facts = _read(path)
+    more = {} if adapter is None else _read(adapter)[0]
+    try:
+        decoder = MaskDecoder(Shape(**{name: int(facts[name]) for name in asdict(Shape())}))
+        fresh = {name: value for name, value in decoder.state_dict().items() if name.startswith(_ADAPTER)}
+        decoder.load_state_dict(tensors | (more or fresh))
+    except Exception as error:
+        raise _damaged(adapter or path, error) from error
+    return decoder.eval().requires_grad_(False)
+
+
+def _write(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().half().contiguous() for name, value in tensors.items()}, path, dict(facts))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors in float32, and facts."""
     try:
         with safe_open(path, "pt") as file:
-            facts = file.metadata()
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
-        decoder = MaskDecoder(Shape(**{name: int(facts[name]) for name in asdict(Shape())}))
-        fresh = {name: value for name, value in decoder.state_dict().items() if name.startswith("adapter.")}
-        decoder.load_state_dict(tensors | fresh)
+            return {name: file.get_tensor(name).float() for name in file.keys()}, file.metadata()  # noqa: SIM118
     except Exception as error:
-        raise WeightsError(f"{path} is missing or damaged ({error}); reinstall vitron-agent") from error
-    return decoder.eval().requires_grad_(False)
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{path} is missing or damaged ({error}); reinstall vitron-agent")

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Box, Finding
@@ -82,10 +83,11 @@ class DecoderMasks:
 
     Args:
         weights: Of the decoder.
+        adapter: Weights of what reads the prompt's signals; None = they change nothing.
     """
 
-    def __init__(self, weights: Path) -> None:
-        self._outliner = Outliner(weights)
+    def __init__(self, weights: Path, adapter: Path | None = None) -> None:
+        self._outliner = Outliner(weights, adapter)
 
     def found(
         self,
@@ -98,12 +100,13 @@ class DecoderMasks:
     ) -> MaskArray:
         """As :meth:`MaskMaker.found`."""
         cues = [Cue(rough=_kept(places, [finding]), box=finding.box) for finding in findings]
-        return self._cut(image, view, cues, _bounds(view, prompt), cancelled)
+        return self._cut(image, view, cues, _bounds(view, prompt), prompt.signals, cancelled)
 
     def drawn(self, image: ImageArray, view: View, prompt: Prompt, cancelled: Callable[[], bool]) -> MaskArray:
         """As :meth:`MaskMaker.drawn`."""
         bounds = _bounds(view, prompt)
-        return self._cut(image, view, region_cues(prompt, *bounds[0].shape[::-1]), bounds, cancelled)
+        cues = region_cues(prompt, *bounds[0].shape[::-1])
+        return self._cut(image, view, cues, bounds, prompt.signals, cancelled)
 
     def _cut(
         self,
@@ -111,12 +114,13 @@ class DecoderMasks:
         view: View,
         cues: Sequence[Cue],
         bounds: tuple[MaskArray, MaskArray],
+        signals: NDArray[np.float32] | None,
         cancelled: Callable[[], bool],
     ) -> MaskArray:
         """The masks of all cues together, with what is surely on them and without what surely isn't."""
         height, width = image.shape[:2]
         inside, outside = (_enlarged(bound, width, height) for bound in bounds)
-        masks = [self._outliner.cut(image, view, cue, cancelled) for cue in cues]
+        masks = [self._outliner.cut(image, view, cue, cancelled, signals) for cue in cues]
         mask: MaskArray = np.any([inside, *masks], axis=0) & ~outside
         return mask
 

@@ -37,16 +37,17 @@ class Outliner:
 
     Args:
         weights: Of the decoder.
+        adapter: Weights of what reads signals; None = they change nothing.
     """
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        self._weights = weights
+    def __init__(self, weights: Path = WEIGHTS, adapter: Path | None = None) -> None:
+        self._weights, self._adapter = weights, adapter
         self._looks: WeakKeyDictionary[View, Looks] = WeakKeyDictionary()
 
     @cached_property
     def decoder(self) -> MaskDecoder:
         """The network."""
-        return load_decoder(self._weights)
+        return load_decoder(self._weights, self._adapter)
 
     @torch.inference_mode()
     def cut(
@@ -55,7 +56,7 @@ class Outliner:
         view: View,
         cue: Cue,
         cancelled: Callable[[], bool] = lambda: False,
-        signals: Tensor | None = None,
+        signals: NDArray[np.float32] | None = None,
     ) -> MaskArray:
         """The pixels (H, W) of what a cue means; may be empty.
 
@@ -64,7 +65,7 @@ class Outliner:
             view: Of the same picture.
             cue: What is known.
             cancelled: Asked between the steps.
-            signals: [n, signal_dims], of the model.
+            signals: [n_s + n_p, signal_dims], what the planner's model means.
 
         Raises:
             TurnCancelled: ``cancelled`` said so.
@@ -73,11 +74,12 @@ class Outliner:
         window = _first_window(cue, width, height)
         if window is None:
             return np.zeros((height, width), np.bool_)
-        found = self._look(image, view, cue, window, signals, cancelled)
+        meant = None if signals is None else torch.from_numpy(signals)[None]
+        found = self._look(image, view, cue, window, meant, cancelled)
         closer = _closer_window(found, window, width, height)
         if closer is not None:
             seen = replace(cue, rough=_over_picture(found, window, width, height))
-            window, found = closer, self._look(image, view, seen, closer, signals, cancelled)
+            window, found = closer, self._look(image, view, seen, closer, meant, cancelled)
         return _at_full_size(found, window, image, cancelled)
 
     def _look(
@@ -93,7 +95,7 @@ class Outliner:
         if cancelled():
             raise TurnCancelled("stopped while segmenting")
         patch = make_patch(image, self._seen(view), cue, window)
-        decoded = self.decoder(patch, None if signals is None else signals[None])
+        decoded = self.decoder(patch, signals)
         asked = AMBIGUOUS if cue.ambiguous else CLEAR
         best = int(decoded.quality[0, asked].argmax())
         return np.asarray(decoded.masks[0, asked][best].sigmoid().numpy(), np.float32)

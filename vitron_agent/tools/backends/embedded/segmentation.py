@@ -34,17 +34,21 @@ class EmbeddedSegmentation:
     Args:
         grounding: Finds what phrases mean; its features are shared.
         decoder: Weights of the mask decoder; None = GrabCut on colour, the baseline.
+        adapter: Weights of what makes the mask decoder read signals, beside where they make grounding look; None =
+            it cuts out the same with and without them.
     """
 
     name = "embedded"
     version = "1"
     operations = frozenset({Operation.SEGMENT})
 
-    def __init__(self, grounding: EmbeddedGrounding, decoder: Path | None = WEIGHTS) -> None:
+    def __init__(
+        self, grounding: EmbeddedGrounding, decoder: Path | None = WEIGHTS, adapter: Path | None = None
+    ) -> None:
         self._grounding = grounding
         self.consumes_signals = grounding.consumes_signals
         self._vision = grounding.vision
-        self._masks: MaskMaker = GrabCutMasks(self._vision) if decoder is None else DecoderMasks(decoder)
+        self._masks: MaskMaker = GrabCutMasks(self._vision) if decoder is None else DecoderMasks(decoder, adapter)
 
     def refuse(self, invocation: Invocation) -> str | None:
         """Refuses to segment nothing in particular."""
