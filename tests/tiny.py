@@ -86,14 +86,14 @@ def dictate(model: LanguageModel, *texts: str) -> None:
     inner_open, inner_read, script = model.open, model.llama.read, iter(texts)
     wanted: list[int] = []
 
-    def open_(prompt):
+    def open_(prompt, **how):
         reply = [*model.tokenizer.encode_wire(next(script)), model.tokenizer.im_end]
         wanted[:] = [*prompt, *reply]
-        return inner_open(prompt)
+        return inner_open(prompt, **how)
 
-    def read(tokens, cache, media=None):
+    def read(tokens, cache, media=None, **how):
         start = cache.length
-        hidden = inner_read(tokens, cache, media).clone()
+        hidden = inner_read(tokens, cache, media, **how).clone()
         hidden[:, 0] = torch.arange(start, start + len(tokens))  # what follows depends on the place alone
         return hidden
 

@@ -9,7 +9,15 @@ from transformers import LlamaForCausalLM, PreTrainedModel
 
 from tests import tiny
 from vitron_agent.errors import WeightsError
-from vitron_agent.model.adapter import EMBEDDINGS, add_adapter, continue_adapter, merge_adapter, save_adapter
+from vitron_agent.model.adapter import (
+    EMBEDDINGS,
+    add_adapter,
+    add_seeing,
+    continue_adapter,
+    continue_seeing,
+    merge_adapter,
+    save_adapter,
+)
 from vitron_agent.model.tokens import extend
 
 
@@ -113,3 +121,25 @@ def test_what_is_not_a_plain_lora_is_refused(saved):
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"use_dora": True}))
     with pytest.raises(WeightsError, match="not a plain LoRA"):
         merge_adapter(load_file(base / "model.safetensors"), adapter)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
+def test_a_second_lora_begins_as_the_planner_and_never_changes_it(saved, tmp_path: Path):
+    _, adapter = saved
+    ids = torch.tensor([[5, 90, *tiny.tokenizer().ids.values()]])
+    planner = continue_adapter(tiny.model(), tiny.tokenizer(), adapter, dropout=0.0).eval()
+    expected = planner(ids).logits
+    seeing = add_seeing(planner, rank=2, alpha=4, dropout=0.0)
+    torch.testing.assert_close(seeing(ids).logits, expected, rtol=1e-4, atol=1e-4)
+    optimizer = torch.optim.SGD([each for each in seeing.parameters() if each.requires_grad], lr=0.5)
+    for _ in range(2):  # the first step moves one of each pair of matrices alone
+        seeing(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+    save_adapter(seeing, tmp_path / "seeing", base="tiny")
+    assert not any("embed" in name for name in load_file(tmp_path / "seeing" / "adapter_model.safetensors"))
+    planner = continue_adapter(tiny.model(), tiny.tokenizer(), adapter, dropout=0.0)
+    again = continue_seeing(planner, tmp_path / "seeing", dropout=0.0).eval()
+    torch.testing.assert_close(again(ids).logits, seeing(ids).logits, rtol=0, atol=0.1)
+    with again.disable_adapter():
+        torch.testing.assert_close(again(ids).logits, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(again(ids).logits, expected, atol=0.01)

@@ -254,14 +254,14 @@ def test_signals_change_no_word_and_no_number_of_passes(load, monkeypatch, modul
 def written(model: LanguageModel, heads: SignalHeads | None, monkeypatch: pytest.MonkeyPatch):
     """Whether a fresh model comes to an end, what it writes, in how many passes, with which signals."""
     monkeypatch.setattr(model, "heads", heads)
-    monkeypatch.setattr(model, "_kept", [])
+    monkeypatch.setattr(model, "_kept", {False: [], True: []})
     pieces, signals, passes, ended = [], [], 0, False
     read = model.llama.read
 
-    def counted(*given):
+    def counted(*given, **how):
         nonlocal passes
         passes += 1
-        return read(*given)
+        return read(*given, **how)
 
     with monkeypatch.context() as patch, suppress(WireSyntaxError):
         patch.setattr(model.llama, "read", counted)

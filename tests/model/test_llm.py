@@ -44,7 +44,9 @@ def test_what_was_read_before_changes_nothing(model: LanguageModel):
 def test_a_conversation_goes_on_from_its_own_cache(model: LanguageModel, monkeypatch: pytest.MonkeyPatch):
     lengths: list[int] = []
     read = model.llama.read
-    monkeypatch.setattr(model.llama, "read", lambda tokens, *rest: lengths.append(len(tokens)) or read(tokens, *rest))
+    monkeypatch.setattr(
+        model.llama, "read", lambda tokens, *rest, **how: lengths.append(len(tokens)) or read(tokens, *rest, **how)
+    )
     first, second = [*SYSTEM, 10, 11], [*SYSTEM, 20, 21, 22]
     for prompt in (first, second, [*first, 12, 13], [*second, 23], [*first, 12, 14]):
         model.open(prompt).look()

@@ -128,6 +128,30 @@ def test_saved_twice_is_the_same(saved: tuple[Path, Path], tmp_path: Path):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+def seeing_model(folder: Path) -> VitronModel:
+    """The saved model with a second LoRA that changes what it says."""
+    made = VitronModel.from_pretrained(folder)
+    made.add_seeing(folder, rank=2, alpha=4)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if "lora" in name:
+                parameter.copy_((torch.randn_like(parameter) * 0.2).half())
+    return made.eval()
+
+
+def test_a_second_lora_is_saved_beside_the_planners_own_which_stays(saved: tuple[Path, Path], tmp_path: Path):
+    _, folder = saved
+    made = seeing_model(folder)
+    made.save_pretrained(tmp_path / "seeing model")
+    again = VitronModel.from_pretrained(tmp_path / "seeing model").eval()
+    ids, media = conversation()
+    torch.testing.assert_close(again(**batch(ids), media=media).logits, made(**batch(ids), media=media).logits)
+    assert (folder / "adapter_model.safetensors").read_bytes() == (
+        tmp_path / "seeing model" / "adapter_model.safetensors"
+    ).read_bytes()
+
+
 def test_the_inference_path_computes_what_the_model_computes(saved: tuple[Path, Path]):
     base, folder = saved
     ids, media = conversation()
@@ -138,6 +162,23 @@ def test_the_inference_path_computes_what_the_model_computes(saved: tuple[Path, 
     told = [seen[-1 - token] if token < 0 else token for token in ids]
     hidden = fast.llama.read(told, fast.llama.new_cache(), fast.media)
     torch.testing.assert_close(hidden, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_inference_path_sees_with_the_second_lora_and_reads_without(saved: tuple[Path, Path], tmp_path: Path):
+    base, folder = saved
+    made = seeing_model(folder)
+    made.save_pretrained(tmp_path / "both")
+    ids, media = conversation()
+    plain, fast = (LanguageModel.load(base, where, device="cpu") for where in (folder, tmp_path / "both"))
+    told = []
+    for model in (plain, fast):
+        seen = [number for index, item in enumerate(media) for number in model.see(str(index), item)]
+        told.append([seen[-1 - token] if token < 0 else token for token in ids])
+    expected = made(**batch(ids), media=media, output_hidden_states=True).hidden_states[-1][0, -1:]
+    looking = fast.open(told[1], seeing=True).look()
+    torch.testing.assert_close(looking, expected, rtol=1e-3, atol=1e-3)
+    assert torch.equal(fast.open(told[1]).look(), plain.open(told[0]).look())
+    torch.testing.assert_close(fast.open(told[1], seeing=True).look(), looking)  # from a cache of its own
 
 
 def test_signals_are_those_of_the_whole_model_and_leave_no_trace(saved: tuple[Path, Path]):
@@ -164,7 +205,9 @@ def test_a_picture_seen_again_is_not_read_again(saved: tuple[Path, Path], monkey
     base, folder = saved
     fast = LanguageModel.load(base, folder, device="cpu")
     read, counts = fast.llama.read, []
-    monkeypatch.setattr(fast.llama, "read", lambda tokens, *rest: counts.append(len(tokens)) or read(tokens, *rest))
+    monkeypatch.setattr(
+        fast.llama, "read", lambda tokens, *rest, **how: counts.append(len(tokens)) or read(tokens, *rest, **how)
+    )
     picture, other = items()["image"], items(1)["image"]
     for key, item, words in (("a", picture, [7]), ("a", picture, [9, 8]), ("b", other, [9, 8])):
         fast.open([5, *fast.see(key, item), *words]).look()

@@ -16,7 +16,7 @@ from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.planners.prompt import IGNORED
-from vitron_agent.train.data.examples import Eyes, collate, looked
+from vitron_agent.train.data.examples import Eyes, answers, collate, looked
 from vitron_agent.train.data.invocations import compose
 from vitron_agent.train.data.showing import Stock
 from vitron_agent.train.losses import plan_loss
@@ -154,3 +154,21 @@ def test_a_model_that_sees_learns_plans_with_its_projector_and_keeps_its_signals
     assert any("lora_B" in name for name in changed)
     assert {"media.projector.layers.0.weight", "media.regions.content.1.weight"} <= changed
     assert (tmp_path / "model" / "vitron.safetensors").is_file()
+
+
+def test_answers_can_be_learned_beside_the_planner(tmp_path: Path) -> None:
+    base, model = tmp_path / "base", tmp_path / "stage1"
+    tiny.model().save_pretrained(base)
+    tiny.tokenizer().base.save(str(base / "tokenizer.json"))
+    VitronModel.on(
+        tiny.model(), tiny.tokenizer(), VitronConfig(base=str(base), media=MEDIA), rank=2, alpha=4
+    ).save_pretrained(model)
+    made = VitronModel.from_pretrained(model)
+    made.add_seeing(model, rank=2, alpha=4)
+    seen = list(looked([sample(clip=True, regions=DRAWN)], Eyes(TwoFeatures(), MEDIA), pytest.fail))
+    examples = list(answers(seen, tiny.tokenizer(), 2000, pytest.fail))
+    train_seeing(replace(debug(), epochs=8), examples, made, tmp_path)
+    planner = (tmp_path / "model" / "adapter_model.safetensors").read_bytes()
+    assert planner == (model / "adapter_model.safetensors").read_bytes()
+    learned = load_file(tmp_path / "model" / "seeing" / "adapter_model.safetensors")
+    assert any(tensor.any() for name, tensor in learned.items() if "lora_B" in name)

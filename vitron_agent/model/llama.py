@@ -19,6 +19,8 @@ from torch.nn import functional
 from vitron_agent.errors import WeightsError
 
 Linear = Callable[[Tensor], Tensor]
+LowRank = tuple[Tensor, Tensor]
+"""What a LoRA adds to a matrix (out, in): (r, in) and (out, r)."""
 
 
 class MediaRows(Protocol):
@@ -112,24 +114,45 @@ class Llama:
         """(vocabulary, d); also the output matrix."""
         self._norm = weights["model.norm.weight"].to(device)
         self._layers = [_layer(weights, f"model.layers.{index}.", device) for index in range(shape.num_layers)]
+        self._seeing: list[_Layer] | None = None
         exponents = torch.arange(0, shape.head_size, 2, dtype=torch.float32) / shape.head_size
         angles = torch.outer(torch.arange(shape.max_positions, dtype=torch.float32), shape.rope_theta**-exponents)
         self._cosine = torch.cat([angles.cos(), angles.cos()], dim=1).to(device)
         # The rotation's "minus the second half, then the first half" takes its sign from here.
         self._sine = torch.cat([-angles.sin(), angles.sin()], dim=1).to(device)
 
+    def add_seeing(self, lora: Mapping[str, LowRank]) -> None:
+        """Adds a LoRA that only those passes use that ask for it; the matrices themselves stay, and are not copied.
+
+        Args:
+            lora: By the matrices' names.
+
+        Raises:
+            WeightsError: It is of another model.
+        """
+        try:
+            self._seeing = [
+                _with_lora(layer, lora, f"model.layers.{index}.", self.device)
+                for index, layer in enumerate(self._layers)
+            ]
+        except (KeyError, RuntimeError) as error:
+            raise WeightsError(f"the LoRA for what is seen does not fit the base weights: {error}") from error
+
     def new_cache(self) -> KeyValueCache:
         """An empty cache."""
         return KeyValueCache(self.shape, self.device)
 
     @torch.inference_mode()
-    def read(self, tokens: Sequence[int], cache: KeyValueCache, media: MediaRows | None = None) -> Tensor:
+    def read(
+        self, tokens: Sequence[int], cache: KeyValueCache, media: MediaRows | None = None, *, seeing: bool = False
+    ) -> Tensor:
         """Reads tokens after those of ``cache``, which it extends.
 
         Args:
             tokens: Their ids.
             cache: What was read before.
             media: The embeddings (d,) that negative ids stand for, which are those of pictures, clips and drawings.
+            seeing: With what :meth:`add_seeing` added, as all tokens of ``cache`` were read.
 
         Returns:
             The last layer's hidden states after the final norm, (T, d) float32.
@@ -151,7 +174,8 @@ class Llama:
         if len(tokens) > 1:
             positions = torch.arange(end, device=self.device)
             mask = positions[None, :] <= positions[start:, None]
-        for index, layer in enumerate(self._layers):
+        layers = self._seeing if seeing and self._seeing else self._layers
+        for index, layer in enumerate(layers):
             keys, values = cache.keys[index, :, :end], cache.values[index, :, :end]
             x = x + self._attend(layer, self._normed(x, layer.attention_norm), keys, values, start, mask)
             gate, up = layer.gate_up(self._normed(x, layer.mlp_norm)).chunk(2, dim=1)
@@ -221,3 +245,18 @@ def _linear(matrix: Tensor) -> Linear:
         return lambda x: functional.linear(x, matrix)
     packed = torch.ops.mkldnn._reorder_linear_weight(matrix, None)
     return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
+
+
+def _with_lora(layer: _Layer, lora: Mapping[str, LowRank], prefix: str, device: torch.device) -> _Layer:
+    def beside(linear: Linear, *names: str) -> Linear:
+        pairs = [lora[f"{prefix}{name}_proj.weight"] for name in names]
+        down = torch.cat([each for each, _ in pairs]).to(device)
+        up = torch.block_diag(*(each for _, each in pairs)).to(device)  # type: ignore[no-untyped-call]
+        return lambda x: linear(x) + functional.linear(functional.linear(x, down), up)
+
+    return layer._replace(
+        query_key_value=beside(layer.query_key_value, "self_attn.q", "self_attn.k", "self_attn.v"),
+        attention_out=beside(layer.attention_out, "self_attn.o"),
+        gate_up=beside(layer.gate_up, "mlp.gate", "mlp.up"),
+        down=beside(layer.down, "mlp.down"),
+    )

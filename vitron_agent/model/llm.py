@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from vitron_agent.errors import WeightsError
-from vitron_agent.model.adapter import merge_adapter
+from vitron_agent.model.adapter import merge_adapter, read_lora
 from vitron_agent.model.llama import KeyValueCache, Llama, LlamaShape
 from vitron_agent.model.media import MediaEncoder, MediaTable, Prepared
-from vitron_agent.model.saved import load_trained, writes_signals
+from vitron_agent.model.saved import SEEING, load_trained, writes_signals
 from vitron_agent.model.signals import SignalHeads, Signals
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.wire import SIGNAL
@@ -63,7 +63,7 @@ class LanguageModel:
         self.heads = heads
         self.media = MediaTable()
         self.lock = threading.Lock()
-        self._kept: list[_Kept] = []
+        self._kept: dict[bool, list[_Kept]] = {False: [], True: []}
 
     @classmethod
     def load(cls, base: Path, adapter: Path, device: str = "auto") -> Self:
@@ -85,6 +85,8 @@ class LanguageModel:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         llama = Llama(shape, weights, torch.device(device))
+        if (adapter / SEEING).is_dir():
+            llama.add_seeing(read_lora(adapter / SEEING))
         if not writes_signals(adapter):
             return cls(llama, tokenizer)
         return cls(llama, tokenizer, *load_trained(adapter, llama.embeddings.shape[1], llama.device))
@@ -100,22 +102,28 @@ class LanguageModel:
         assert self.encoder is not None
         return self.media.ids(key, partial(self.encoder, [item]))
 
-    def open(self, prompt: Sequence[int]) -> "Writer":
-        """A writer behind ``prompt``, of which only what no earlier prompt began with is read anew."""
-        best = max(self._kept, key=lambda kept: kept.shared(prompt), default=None)
+    def open(self, prompt: Sequence[int], *, seeing: bool = False) -> "Writer":
+        """A writer behind ``prompt``, of which only what no earlier prompt began with is read anew.
+
+        Args:
+            prompt: Ids.
+            seeing: With the LoRA for answers about what is seen, where the model has one.
+        """
+        known = self._kept[seeing]
+        best = max(known, key=lambda kept: kept.shared(prompt), default=None)
         shared = best.shared(prompt) if best else 0
         # All prompts begin with the same system message: sharing no more than others do is not being continued.
-        floor = min((kept.shared(prompt) for kept in self._kept), default=0)
-        if best is None or (shared == floor and len(self._kept) < _KEPT):
+        floor = min((kept.shared(prompt) for kept in known), default=0)
+        if best is None or (shared == floor and len(known) < _KEPT):
             used = _Kept(best.cache.copy(shared) if best else self.llama.new_cache())
         else:
-            used = best if shared > floor else self._kept[0]
-            self._kept.remove(used)
-        self._kept.append(used)
+            used = best if shared > floor else known[0]
+            known.remove(used)
+        known.append(used)
         # At least one token is read, for its hidden state.
         shared = min(shared, len(prompt) - 1)
         used.tokens, used.cache.length = list(prompt[:shared]), shared
-        return Writer(self, used, prompt[shared:])
+        return Writer(self, used, prompt[shared:], seeing=seeing)
 
 
 class Writer:
@@ -126,8 +134,9 @@ class Writer:
     sequence on.
     """
 
-    def __init__(self, model: LanguageModel, kept: _Kept, unread: Sequence[int]) -> None:
+    def __init__(self, model: LanguageModel, kept: _Kept, unread: Sequence[int], *, seeing: bool = False) -> None:
         self._model = model
+        self._seeing = seeing
         self._kept = kept
         self._unread = list(unread)
         self._ahead = model.llama.embeddings[:0]
@@ -161,7 +170,7 @@ class Writer:
             self.passes += 1
             # What an earlier draft left behind the sequence's end is written over.
             self._kept.cache.length = len(self._kept.tokens)
-            hidden = self._model.llama.read(tokens, self._kept.cache, self._model.media)
+            hidden = self._model.llama.read(tokens, self._kept.cache, self._model.media, seeing=self._seeing)
             self._ahead = torch.cat([self._ahead[:1], hidden])[-1 - len(draft) :]
             self._kept.tokens += self._unread
             self._unread = []

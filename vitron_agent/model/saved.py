@@ -15,6 +15,8 @@ from vitron_agent.model.media import MediaConfig, MediaEncoder
 from vitron_agent.model.signals import SignalConfig, SignalHeads
 
 CONFIG, MODULES = "config.json", "vitron.safetensors"
+SEEING = "seeing"
+"""Folder, in a saved model's, of the LoRA for answers about what is seen."""
 
 
 class VitronConfig(BaseModel):

@@ -15,10 +15,17 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from torch import Tensor, nn
 
 from vitron_agent.errors import WeightsError
-from vitron_agent.model.adapter import add_adapter, continue_adapter, save_adapter
+from vitron_agent.model.adapter import (
+    add_adapter,
+    add_seeing,
+    continue_adapter,
+    continue_seeing,
+    copy_adapter,
+    save_adapter,
+)
 from vitron_agent.model.base import load_base
 from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared
-from vitron_agent.model.saved import VitronConfig, load_parts, read_config, save_parts
+from vitron_agent.model.saved import SEEING, VitronConfig, load_parts, read_config, save_parts
 from vitron_agent.model.signals import SignalHeads
 from vitron_agent.model.tokens import PlannerTokenizer
 
@@ -60,15 +67,20 @@ class VitronModel(
         llm: The base with its adapter, from :func:`vitron_agent.model.adapter.add_adapter`.
         tokenizer: With the added tokens.
         config: The sizes.
+        planner: Folder of the planner's adapter, where that is merged into the base and ``llm`` has a second one, for
+            answers about what it sees; None where ``llm`` has one for everything.
     """
 
-    def __init__(self, llm: "PeftModel", tokenizer: PlannerTokenizer, config: VitronConfig) -> None:
+    def __init__(
+        self, llm: "PeftModel", tokenizer: PlannerTokenizer, config: VitronConfig, planner: Path | None = None
+    ) -> None:
         super().__init__()
         words = llm.get_input_embeddings()
         width = words.weight.shape[1]
         if config.media and config.media.width != width:
             raise WeightsError(f"the LLM is {width} wide and the media tokens {config.media.width}")
         self.llm = llm
+        self.planner = planner
         self.tokenizer = tokenizer
         self.vitron_config = config  # "config" is taken: Trainer writes to it
         scale = float(words.weight.detach().float().square().mean().sqrt())
@@ -81,6 +93,16 @@ class VitronModel(
     ) -> "VitronModel":
         """A new model on a frozen base; ``lora`` as for :func:`vitron_agent.model.adapter.add_adapter`."""
         return cls(add_adapter(llm, tokenizer, **lora), tokenizer, config)
+
+    def add_seeing(self, folder: Path, **lora: Any) -> None:
+        """Gives it a second LoRA for answers about what it sees, and freezes the planner's.
+
+        Args:
+            folder: Where this model was loaded from, unchanged since.
+            lora: As for :func:`vitron_agent.model.adapter.add_seeing`.
+        """
+        self.llm = add_seeing(self.llm, **lora)
+        self.planner = folder
 
     def embed(self, input_ids: Tensor, rows: Tensor) -> Tensor:
         """Embeddings [b, t, d] of ids [b, t], where -1 - r stands for row r of the media tokens [n, d]."""
@@ -169,7 +191,11 @@ class VitronModel(
         return {"signals": self.signals} | ({"media": self.media} if self.media is not None else {})
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        save_adapter(self.llm, save_directory, base=self.vitron_config.base)
+        if self.planner:
+            copy_adapter(self.planner, save_directory)
+            save_adapter(self.llm, save_directory / SEEING, base=self.vitron_config.base)
+        else:
+            save_adapter(self.llm, save_directory, base=self.vitron_config.base)
         save_parts(self._parts, self.vitron_config, save_directory)
 
     @classmethod
@@ -201,7 +227,10 @@ class VitronModel(
         if not folder.is_dir():
             folder = Path(snapshot_download(model_id, allow_patterns=["*.json", "*.safetensors"], **hub))
         read = read_config(folder)
-        llm, tokenizer = load_base(base or read.base)
-        model = cls(continue_adapter(llm, tokenizer, folder, dropout=dropout), tokenizer, read)
+        frozen, tokenizer = load_base(base or read.base)
+        llm, planner = continue_adapter(frozen, tokenizer, folder, dropout=dropout), None
+        if (folder / SEEING).is_dir():
+            llm, planner = continue_seeing(llm, folder / SEEING, dropout=dropout), folder
+        model = cls(llm, tokenizer, read, planner)
         load_parts(model._parts, folder)
         return model

@@ -11,7 +11,8 @@ last checkpoint when it is started again with the same ``--out``; losses go to T
 product, ``OUT/adapter``, is what ``VitronPlanner(adapter=...)`` loads.
 
 With ``--model STAGE_1_OUT/model`` the model that sees is trained: something stands behind the handles of each request,
-and captions and questions about scenes keep it answering. The product is ``OUT/model``.
+and captions and questions about scenes keep it answering. The product is ``OUT/model``. With ``--seeing-rank`` the
+planner's LoRA stays as it is, and a second one learns the answers alone: plans are then written without looking.
 """
 
 import argparse
@@ -53,6 +54,8 @@ class Config(Schedule):
         max_tokens: Longer examples are left out, and counted.
         answer_weight: Of the loss on answers in words, but for their first token, which tells them from plans. Below 1,
             the wording of small talk, half of all loss, does not drown the plans.
+        seeing_rank: Of a second LoRA, of a model that sees, for answers about what is seen; 0 = the planner's learns
+            them too.
     """
 
     rank: int = 16
@@ -62,6 +65,7 @@ class Config(Schedule):
     batch: int = 192
     max_tokens: int = 512
     answer_weight: float = 1.0
+    seeing_rank: int = 0
 
 
 def debug() -> Config:
@@ -203,11 +207,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _main_seeing(options: argparse.Namespace, config: Config, records: Iterator[Record]) -> None:
     model = VitronModel.from_pretrained(options.model, base=options.base, dropout=config.dropout)
+    if config.seeing_rank and not model.planner:
+        model.add_seeing(options.model, rank=config.seeing_rank, alpha=2 * config.seeing_rank, dropout=config.dropout)
     media = model.sight
     eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
     left_out = LeftOut()
     seen = list(looked(gather(options, ANSWERED, left_out), eyes, left_out))
-    plans, skipped = tokenise(records, model.tokenizer, config.max_tokens, Stock(seen, config.seed))
+    learned = [] if model.planner else records
+    plans, skipped = tokenise(learned, model.tokenizer, config.max_tokens, Stock(seen, config.seed))
     words = list(answers(seen, model.tokenizer, config.max_tokens, left_out))
     sys.stderr.write(
         f"{len(plans)} plans, {skipped} left out as longer than {config.max_tokens} tokens; "
