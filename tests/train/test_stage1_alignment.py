@@ -2,9 +2,6 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from safetensors.torch import load_file
 
 from tests import tiny
 from tests.train.data.test_examples import CONFIG, TwoFeatures
+from tests.train.launch import in_processes
 from vitron_agent.errors import ConfigError
 from vitron_agent.model.media import MediaEncoder
 from vitron_agent.model.saved import VitronConfig
@@ -125,19 +123,9 @@ def test_a_run_goes_on_from_the_last_checkpoint_that_is_whole(tmp_path: Path):
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def in_processes(count: int, out: Path) -> tuple[list[float], dict[str, torch.Tensor]]:
+def together(count: int, out: Path) -> tuple[list[float], dict[str, torch.Tensor]]:
     """The logged losses and the product of a run that so many processes share."""
-    code = "from tests.train.test_stage1_alignment import run_shared; run_shared(sys.argv[1])"
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        f"--nproc-per-node={count}",
-        f"--master-port={free_port()}",
-    ]
-    command = [*launcher, "--no-python", sys.executable, "-c", f"import sys; {code}", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
+    in_processes(count, "tests.train.test_stage1_alignment.run_shared", out)
     [state] = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
     losses = [entry["loss"] for entry in json.loads(state.read_text())["log_history"] if "loss" in entry]
     return losses, load_file(out / "model" / "vitron.safetensors")
@@ -148,17 +136,11 @@ def run_shared(out: str) -> None:
     run(replace(QUICK, epochs=15, batch=4 // int(os.environ["WORLD_SIZE"])), Path(out))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.slow
 def test_two_processes_lose_what_one_loses(tmp_path: Path):
-    (alone, one), (together, two) = (in_processes(count, tmp_path / str(count)) for count in (1, 2))
+    (alone, one), (shared, two) = (together(count, tmp_path / str(count)) for count in (1, 2))
     assert len(alone) > 0
-    assert together == pytest.approx(alone, rel=1e-3)
+    assert shared == pytest.approx(alone, rel=1e-3)
     assert all(torch.allclose(one[name].float(), two[name].float(), atol=2e-3) for name in one)
 
 

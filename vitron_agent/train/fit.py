@@ -1,15 +1,14 @@
 """One run of any stage, by transformers' Trainer: seeded, resumable bit for bit, logged to TensorBoard."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from vitron_agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 
@@ -28,6 +27,8 @@ class Schedule:
         seed: Of order, dropout and initial weights.
         save_steps: Checkpoint interval.
         stop_after: Ends the run after so many steps, in the middle of its learning-rate schedule; 0 = at its end.
+        parallel: What each of several processes (``torchrun``) holds: ``ddp`` the whole model, ``fsdp2`` a part of each
+            weight, which makes room for a large base.
     """
 
     learning_rate: float = 1e-3
@@ -40,6 +41,7 @@ class Schedule:
     seed: int = 1
     save_steps: int = 500
     stop_after: int = 0
+    parallel: Literal["ddp", "fsdp2"] = "ddp"
 
 
 ScheduleT = TypeVar("ScheduleT", bound=Schedule)
@@ -69,61 +71,17 @@ def fit(
         out: Folder of checkpoints and logs.
 
     Raises:
-        ConfigError: There are no examples; the loss is not finite, and it says at which step; or ``out`` holds a run of
-            another model.
+        ConfigError: There are no examples; the loss is not finite, and it says at which step; ``out`` holds a run of
+            another model; or there is one process, and nobody to share with.
     """
     import torch
-    from safetensors.torch import load_file, save_file
-    from transformers import Trainer, TrainerCallback, TrainingArguments
-    from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
+    from transformers import TrainingArguments
 
+    from vitron_agent.train.trainer import StageTrainer, last_checkpoint
+
+    if not examples:
+        raise ConfigError("there is nothing to learn from; name data that holds some examples of this stage")
     folder = out / "checkpoints"
-
-    class StageTrainer(Trainer):
-        def compute_loss(
-            self, wrapped: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            value = loss(wrapped, inputs, num_items_in_batch)
-            if not bool(value.isfinite()):
-                raise ConfigError(f"the loss is {value.item()} at step {self.state.global_step}; lower --learning-rate")
-            if num_items_in_batch is not None:  # it counts the labels of all processes, whose gradients are averaged
-                value = value * self.accelerator.num_processes
-            return (value, {}) if return_outputs else value
-
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:  # noqa: ARG002
-            lengths = [len(example["input_ids"]) for example in examples]
-            return Grouped(lengths, schedule.batch * schedule.accumulate * self.accelerator.num_processes)
-
-        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
-            place = Path(output_dir or str(folder))
-            place.mkdir(parents=True, exist_ok=True)
-            save_file(trained(model), place / _WEIGHTS)
-
-        def _load_from_checkpoint(self, resume_from_checkpoint: str, _: Any = None) -> None:
-            read = load_file(Path(resume_from_checkpoint) / _WEIGHTS)
-            if _shapes(read) != _shapes(trained(model)):
-                raise ConfigError(f"{out} holds a run of another model or stage; name another --out")
-            model.load_state_dict(read, strict=False)
-
-    class Grouped(LengthGroupedSampler):
-        """Examples of like length side by side; an epoch's number tells their order, so a run can go on in it."""
-
-        def __init__(self, lengths: list[int], batch: int) -> None:
-            super().__init__(batch, lengths=lengths)
-            self._epoch = 0
-
-        def set_epoch(self, epoch: int) -> None:
-            self._epoch = epoch
-
-        def __iter__(self) -> Iterator[int]:
-            generator = torch.Generator().manual_seed(schedule.seed * 1000 + self._epoch)
-            order = get_length_grouped_indices(self.lengths, self.batch_size, generator=generator)  # type: ignore[no-untyped-call]
-            return iter(order)
-
-    class Stop(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            control.should_training_stop |= 0 < schedule.stop_after <= state.global_step
-
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=schedule.batch,
@@ -146,32 +104,8 @@ def fit(
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
     )
-    trainer = StageTrainer(
-        model=model, args=arguments, train_dataset=_some(examples), data_collator=collate, callbacks=[Stop()]
-    )
-    loss_here = trainer.train(resume_from_checkpoint=_last_checkpoint(folder)).training_loss
-    mean = torch.tensor(loss_here, device=trainer.accelerator.device)
-    return float(trainer.accelerator.reduce(mean, reduction="mean"))
-
-
-_WEIGHTS = "trained.safetensors"
-
-
-def _some(examples: Any) -> Any:
-    if not examples:
-        raise ConfigError("there is nothing to learn from; name data that holds some examples of this stage")
-    return examples
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last one that is whole: Trainer writes its state when all else is written."""
-    states = folder.glob("checkpoint-*/trainer_state.json")
-    last = max(states, key=lambda state: int(state.parent.name.partition("-")[2]), default=None)
-    return str(last.parent) if last else None
-
-
-def _shapes(tensors: "dict[str, torch.Tensor]") -> "dict[str, torch.Size]":
-    return {name: tensor.shape for name, tensor in tensors.items()}
+    trainer = StageTrainer(model, schedule, arguments, examples, collate, loss)
+    return trainer.fit(last_checkpoint(folder))
 
 
 def is_main_process() -> bool:
@@ -179,11 +113,6 @@ def is_main_process() -> bool:
     from accelerate import PartialState  # type: ignore[import-untyped]
 
     return bool(PartialState().is_main_process)
-
-
-def trained(model: "nn.Module") -> "dict[str, torch.Tensor]":
-    """The parameters that are trained, by name."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def add_options(parser: argparse.ArgumentParser, sizes: dict[str, Callable[[], ScheduleT]]) -> None:
