@@ -95,7 +95,7 @@ def test_signals_come_with_the_same_plan(planner: VitronPlanner, signalling: Vit
     """Whether an adapter has heads changes no word, and with none there are no signals."""
     dictated = f"{red('cat')}<Module>Conversation</Module><Instruction>undo</Instruction>"
     for each in (planner, signalling):
-        tiny.dictate(each.load()._model, *[dictated] * 3)
+        tiny.dictate(each.load().model, *[dictated] * 3)
     asked = request("make the cat red", next_numbers=(("image", 2),))
     words, bare, told = planner.plan(asked), planner.plan_with_signals(asked), signalling.plan_with_signals(asked)
     assert words == bare.plan == told.plan == signalling.plan(asked)
@@ -113,7 +113,7 @@ def test_an_answer_has_no_signals(signalling: VitronPlanner):
 
 def test_signals_are_those_of_the_plan_that_is_kept(signalling: VitronPlanner):
     """A target that nobody named is written anew."""
-    tiny.dictate(signalling.load()._model, red("boat"), red("cat"), red("cat"))
+    tiny.dictate(signalling.load().model, red("boat"), red("cat"), red("cat"))
     asked = request("make the cat red")
     rewritten, plain = signalling.plan_with_signals(asked), signalling.plan_with_signals(asked)
     assert rewritten.plan == plain.plan
@@ -121,7 +121,7 @@ def test_signals_are_those_of_the_plan_that_is_kept(signalling: VitronPlanner):
 
 
 def test_words_alone_cost_no_signals(signalling: VitronPlanner):
-    model = signalling.load()._model
+    model = signalling.load().model
     tiny.dictate(model, red("cat"), red("cat"))
 
     def fail(_: torch.Tensor) -> None:

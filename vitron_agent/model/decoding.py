@@ -34,7 +34,7 @@ class PlanDecoder:
 
     def __init__(self, model: LanguageModel) -> None:
         self.tokenizer = model.tokenizer
-        self._model = model
+        self.model = model
         self._grammar = Grammar(model.tokenizer)
 
     def write(
@@ -60,8 +60,8 @@ class PlanDecoder:
         Raises:
             WireSyntaxError: The plan does not come to an end.
         """
-        with self._model.lock:
-            writer = self._model.open(prompt)
+        with self.model.lock:
+            writer = self.model.open(prompt)
             reply = _Reply(self.tokenizer, prompt, on_text or (lambda _: None))
             for number in range(MAX_BLOCKS):
                 start = len(reply.tokens)
@@ -76,7 +76,7 @@ class PlanDecoder:
                     writer.append(output)
                     reply.extend(output)
                 if on_signals is not None:
-                    on_signals(writer.signal() if self._model.heads is not None and kind is not None else None)
+                    on_signals(writer.signal() if self.model.heads is not None and kind is not None else None)
         raise WireSyntaxError(f"the plan has more than {MAX_BLOCKS} steps")
 
     def _write_block(self, writer: Writer, reply: "_Reply", grammar: str) -> None:
@@ -106,7 +106,7 @@ class PlanDecoder:
     def _open(self, hidden: Tensor, matcher: LLMatcher) -> int:
         """The first token: a plan's only if a plan is likelier than all answers together, which begin in many ways."""
         opening = self.tokenizer.ids[OPENING["Module"]]
-        is_plan = self._model.llama.probability(hidden, opening) >= PLAN_THRESHOLD
+        is_plan = self.model.llama.probability(hidden, opening) >= PLAN_THRESHOLD
         return self._choose(hidden, matcher, excluded=None if is_plan else opening)
 
     def _choose(self, hidden: Tensor, matcher: LLMatcher, excluded: int | None = None) -> int:
@@ -115,7 +115,7 @@ class PlanDecoder:
         allowed = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
         if excluded is not None:
             allowed = allowed[allowed != excluded]
-        token = self._model.llama.best(hidden, torch.from_numpy(allowed).to(hidden.device))
+        token = self.model.llama.best(hidden, torch.from_numpy(allowed).to(hidden.device))
         matcher.consume_token(token)
         return token
 

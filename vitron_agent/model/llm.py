@@ -1,8 +1,7 @@
 """The planner's language model: base weights with the adapter merged in, its tokenizer, and what it has read lately."""
 
 import threading
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -92,15 +91,16 @@ class LanguageModel:
         return cls(llama, tokenizer, *load_trained(adapter, llama.embeddings.shape[1], llama.device))
 
     @torch.inference_mode()
-    def see(self, key: str, item: Prepared) -> list[int]:
+    def see(self, key: str, look: Callable[[], Prepared]) -> list[int]:
         """The ids that stand for a picture, clip or drawing in prompts; needs an ``encoder``, and the lock.
 
         Args:
             key: The same key means the same pixels.
-            item: What was seen of it.
+            look: Gives what is seen of them; called for a new key only.
         """
-        assert self.encoder is not None
-        return self.media.ids(key, partial(self.encoder, [item]))
+        encoder = self.encoder
+        assert encoder is not None
+        return self.media.ids(key, lambda: encoder([look()]))
 
     def open(self, prompt: Sequence[int], *, seeing: bool = False) -> "Writer":
         """A writer behind ``prompt``, of which only what no earlier prompt began with is read anew.

@@ -1,14 +1,14 @@
 """What a planner gets and gives."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from vitron_agent.artifacts import Kind
+from vitron_agent.artifacts import ImageArray, Kind
 from vitron_agent.messages import Handle, Module, Operation, Plan, Region
 
 
@@ -140,6 +140,50 @@ class SignalledPlan:
     def __post_init__(self) -> None:
         if self.signals and len(self.signals) != len(self.plan.invocations):
             raise ValueError(f"{len(self.plan.invocations)} invocations need as many signals, got {len(self.signals)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture or clip that an answer is about.
+
+    Attributes:
+        id: The same id means the same pixels.
+        frames: (H, W, 3|4) each; of a picture, itself.
+        width: In pixels.
+        height: In pixels.
+        num_frames: How many there are; None for a picture.
+        regions: What was drawn on it with the question.
+        region_masks: The pixels of each mask region, by artifact id, at its size.
+    """
+
+    id: str
+    frames: Iterable[ImageArray]
+    width: int
+    height: int
+    num_frames: int | None = None
+    regions: tuple[Region, ...] = ()
+    region_masks: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SeenAnswer:
+    """An answer about what was shown.
+
+    Attributes:
+        text: A sentence or more.
+        sure: How sure the planner is of its least certain word, in [0, 1].
+    """
+
+    text: str
+    sure: float
+
+
+@runtime_checkable
+class SeeingPlanner(Planner, Protocol):
+    """A planner that can look at pictures and clips itself."""
+
+    def answer(self, question: str, shown: Shown) -> SeenAnswer | None:
+        """What it sees of what is asked; None if its weights do not see. Blocking."""
 
 
 @runtime_checkable

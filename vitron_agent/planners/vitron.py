@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from vitron_agent.config import Settings
 from vitron_agent.errors import WeightsError
 from vitron_agent.messages import Plan
-from vitron_agent.planners.base import PlanRequest, SignalEmbedding, SignalledPlan
+from vitron_agent.planners.base import PlanRequest, SeenAnswer, Shown, SignalEmbedding, SignalledPlan
 from vitron_agent.wire import complete, read_plan
 
 if TYPE_CHECKING:
     from vitron_agent.model.decoding import PlanDecoder
+    from vitron_agent.model.encoders.backbone import VisionBackbone
     from vitron_agent.model.signals import Signals
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class VitronPlanner:
         self._base = base
         self._loading = threading.Lock()
         self._decoder: PlanDecoder | None = None
+        self._backbone: VisionBackbone | None = None
 
     def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
         """Plans; blocking. ``on_token`` receives the plan's text, or the answer, as it is written.
@@ -82,6 +84,27 @@ class VitronPlanner:
         if invented(written.plan, request):
             written = write(replace(scene, words=said(request)))
         return replace(written, plan=complete(written.plan, media, request.current, numbers))
+
+    def answer(self, question: str, shown: Shown) -> SeenAnswer | None:
+        """What its LLM sees of what is asked, in the words of its training; None if its adapter does not see.
+
+        Raises:
+            WeightsError: The weights are missing and cannot be fetched; says how to get them.
+        """
+        from vitron_agent.planners.seeing import answer
+
+        model = self.load().model
+        if model.encoder is None:
+            return None
+        return answer(question, shown, model, model.encoder, self._eyes(model.encoder.config.backbone))
+
+    def _eyes(self, name: str) -> "VisionBackbone":
+        from vitron_agent.model.encoders.backbone import load_backbone
+
+        with self._loading:
+            if self._backbone is None:
+                self._backbone = load_backbone(name, self._settings.cache)
+        return self._backbone
 
     def load(self) -> "PlanDecoder":
         """Loads the weights, unless they are; gives the decoder.

@@ -29,7 +29,7 @@ def test_frames_are_spread_evenly(count: int, wanted: int):
 
 def test_every_frame_keeps_its_own_features():
     clip = np.arange(20, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2).repeat(3, 3)
-    features = encode_clip(Brightness(), clip, wanted=5)
+    features = encode_clip(Brightness(), clip, len(clip), wanted=5)
     assert features.frames == (2, 6, 10, 14, 18)
     assert features.maps.shape == (5, 1, 2, 3)
     assert features.maps[:, 0, 0, 0].tolist() == list(features.frames)

@@ -1,6 +1,6 @@
 """What is seen of a clip: a few of its frames, evenly spread, each with its own features (kept for grounding)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -45,13 +45,17 @@ def spread(num_frames: int, wanted: int) -> tuple[int, ...]:
     return tuple(int((part + 0.5) * num_frames / wanted) for part in range(wanted))
 
 
-def encode_clip(backbone: VisionBackbone, clip: Sequence[ImageArray], wanted: int = 8) -> VideoFeatures:
+def encode_clip(
+    backbone: VisionBackbone, clip: Iterable[ImageArray], num_frames: int, wanted: int = 8
+) -> VideoFeatures:
     """Features of a clip.
 
     Args:
         backbone: Sees the frames.
-        clip: Frames (H, W, 3|4), in order.
+        clip: Frames (H, W, 3|4), in order; those that are not looked at are not kept.
+        num_frames: How many there are.
         wanted: How many frames to look at.
     """
-    frames = spread(len(clip), wanted)
-    return VideoFeatures(torch.stack([backbone.frame_features(clip[frame]) for frame in frames]), frames, len(clip))
+    frames = spread(num_frames, wanted)
+    maps = [backbone.frame_features(frame) for number, frame in enumerate(clip) if number in frames]
+    return VideoFeatures(torch.stack(maps), frames, num_frames)

@@ -68,7 +68,7 @@ class Eyes:
     def _look(self, sample: Sample) -> list[Prepared]:
         pixels = [medium.load() for medium in sample.media]
         maps = [
-            encode_clip(self._backbone, list(shown), self.config.num_frames)
+            encode_clip(self._backbone, shown, len(shown), self.config.num_frames)
             if medium.kind == "video"
             else self._backbone.features(shown)
             for medium, shown in zip(sample.media, pixels, strict=True)

@@ -1,0 +1,67 @@
+"""The planner's LLM looks at a picture or clip and answers a question about it."""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+
+from torch import Tensor
+
+from vitron_agent.messages import Handle, Region
+from vitron_agent.model.answering import write_answer
+from vitron_agent.model.encoders.backbone import VisionBackbone
+from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
+from vitron_agent.model.llm import LanguageModel
+from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared, prepare_clip, prepare_image, prepare_region
+from vitron_agent.planners.base import Medium, PlanRequest, SeenAnswer, Shown
+from vitron_agent.planners.prompt import encode_prompt
+from vitron_agent.tools.regions import rasterise
+
+
+def answer(
+    question: str, shown: Shown, model: LanguageModel, encoder: MediaEncoder, eyes: VisionBackbone
+) -> SeenAnswer:
+    """Answers in the words of the model's training.
+
+    Args:
+        question: The user's words.
+        shown: What they are about.
+        model: With the LoRA for what is seen, if it has one.
+        encoder: The model's own.
+        eyes: The backbone that the encoder belongs to.
+    """
+    name = "image-1" if shown.num_frames is None else "video-1"  # as in training: one medium, new in the conversation
+    regions = tuple(region.model_copy(update={"source": None}) for region in shown.regions)
+    request = PlanRequest(
+        text=question, media=(Medium(handle=name, kind=name.partition("-")[0]),), attached=(name,), current=name,
+        regions=regions,
+    )  # fmt: skip
+    with model.lock:
+        seen = {handle: model.see(key, look) for handle, key, look in _looks(name, shown, encoder.config, eyes)}
+        written = write_answer(model, encode_prompt(request, model.tokenizer, seen))
+    return SeenAnswer(written.text, written.sure)
+
+
+def _looks(
+    name: Handle, shown: Shown, config: MediaConfig, eyes: VisionBackbone
+) -> Iterator[tuple[Handle, str, Callable[[], Prepared]]]:
+    """Handles with the keys of what stands behind them, and how to look at it; features are made at most once."""
+
+    @cache
+    def features() -> Tensor | VideoFeatures:
+        if shown.num_frames is None:
+            return eyes.features(next(iter(shown.frames)))
+        return encode_clip(eyes, shown.frames, shown.num_frames, config.num_frames)
+
+    def whole() -> Prepared:
+        seen = features()
+        return prepare_clip(seen, config) if isinstance(seen, VideoFeatures) else prepare_image(seen, config)
+
+    def drawn(region: Region) -> Prepared:
+        seen = features()
+        if isinstance(seen, VideoFeatures):
+            first, last = region.frames or (0, seen.num_frames - 1)
+            seen = seen.at((first + last) // 2)
+        return prepare_region(seen, rasterise(region, shown.width, shown.height, shown.region_masks.__getitem__))
+
+    yield name, shown.id, whole
+    for number, region in enumerate(shown.regions, start=1):
+        yield f"region-{number}", f"{shown.id} {region.model_dump_json()}", partial(drawn, region)
