@@ -4,10 +4,12 @@
 
 - first reply: from the start of a process, imports and weights included, to the reply about a photo
 - one-step plan: median over plain requests, each in a conversation of its own
+- one-step plan with signals: the same requests, in turn with those for words alone; and the median over the requests of
+  the ratio of the two, which shall stay below 1.25
 - second turn: on the photo of the first, which is not encoded again
 - ``--llama-cpp``: the same plans by llama.cpp (package llama-cpp-python), same model, same grammar, Q4_1
 
-All in seconds of wall time, so nothing else should run meanwhile.
+All but the ratio in seconds of wall time, so nothing else should run meanwhile.
 """
 
 import argparse
@@ -68,11 +70,22 @@ def plans(runs: int) -> dict[str, float]:
     planner = VitronPlanner()
     load = timed(planner.load)
     planner.plan(request("hello"))
-    seconds = [timed(lambda text=text: planner.plan(request(text))) for _ in range(runs) for text in REQUESTS]
+    words: dict[str, list[float]] = {text: [] for text in REQUESTS}
+    signals: dict[str, list[float]] = {text: [] for text in REQUESTS}
+    for _ in range(runs):
+        for position, text in enumerate(REQUESTS):
+            words[text].append(timed(lambda text=text: planner.plan(request(text))))
+            # In turn, but not the same request: what was just read is not read again.
+            other = REQUESTS[position - len(REQUESTS) // 2]
+            signals[other].append(timed(lambda text=other: planner.plan_with_signals(request(text))))
+    seconds = [one for some in words.values() for one in some]
+    ratios = [statistics.median(signals[text]) / statistics.median(words[text]) for text in REQUESTS]
     return {
         "load": load,
         "one_step_plan_median": statistics.median(seconds),
         "one_step_plan_worst": max(seconds),
+        "one_step_plan_with_signals_median": statistics.median(one for some in signals.values() for one in some),
+        "with_signals_by_without": statistics.median(ratios),
     }
 
 
