@@ -74,13 +74,16 @@ def test_a_drawing_is_looked_at_with_its_picture_once_and_changes_the_answers_pr
     assert eyes.looks == 3  # once for the picture, once for each new drawing on a picture that is known
 
 
-def test_the_planner_answers_with_weights_that_see_and_not_with_others(folders, tmp_path: Path):  # noqa: F811
+def test_the_planner_answers_what_it_is_sure_of_with_weights_that_see(folders, tmp_path: Path, monkeypatch):  # noqa: F811
     from tests import tiny
 
     base, seeing = folders
     planner = VitronPlanner(adapter=seeing, base=base)
     assert isinstance(planner, SeeingPlanner)
     planner._backbone = Eyes()
+    monkeypatch.setattr("vitron_agent.planners.seeing.SURE_ENOUGH", 0.0)
     assert planner.answer("what is this?", picture(1)) is not None
+    monkeypatch.setattr("vitron_agent.planners.seeing.SURE_ENOUGH", 1.0)
+    assert planner.answer("what is this?", picture(1)) is None
     blind_base, blind = tiny.folders(tmp_path / "blind")
     assert VitronPlanner(adapter=blind, base=blind_base).answer("what is this?", picture(1)) is None

@@ -1,12 +1,14 @@
-"""Answers in words: what is really seen, where the request asks about the picture; else the planner's own words."""
+"""Answers in words: what is really seen, where the request asks about what is shown; else the planner's own words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from vitron_agent.artifacts import ArtifactRef, ImageArray
 from vitron_agent.errors import ExpertTimeout, TurnCancelled, UnknownThreadError
 from vitron_agent.graphs.services import Services
 from vitron_agent.graphs.state import TurnState
 from vitron_agent.graphs.turns import OpenTurn
-from vitron_agent.messages import Module
+from vitron_agent.messages import Module, Region
+from vitron_agent.planners.base import SeeingPlanner, Shown
 
 
 async def answer_of(services: Services, state: TurnState, turn: OpenTurn) -> tuple[str, str]:
@@ -14,9 +16,9 @@ async def answer_of(services: Services, state: TurnState, turn: OpenTurn) -> tup
     plan = state["plan"]
     if plan is None or not plan.text:
         return "", ""
-    drawn_on = next((region.source for region in state.get("regions") or () if region.source), None)
-    handle, make_words = drawn_on or state["start"], services.words
-    if handle is None or make_words is None:
+    regions = tuple(state.get("regions") or ())
+    handle = next((region.source for region in regions if region.source), None) or state["start"]
+    if handle is None or not (services.words or isinstance(services.planner, SeeingPlanner)):
         return plan.text, ""
 
     def look(cancelled: Callable[[], bool]) -> str | None:  # noqa: ARG001 - it is over within seconds
@@ -24,13 +26,9 @@ async def answer_of(services: Services, state: TurnState, turn: OpenTurn) -> tup
             ref = services.repository.resolve(state["thread"], [handle])[handle]
         except UnknownThreadError:
             return None
-        if ref.kind != "image":
-            return None
-        from vitron_agent.tools.words import Picture
-
-        regions = tuple(state.get("regions") or ())
-        masks = {region.artifact: services.store.mask(region.artifact) for region in regions if region.artifact}
-        return make_words().answer(state["text"], Picture(services.store.image(ref), ref.id, regions, masks))
+        return _told_by_planner(services, state["text"], ref, regions) or _told_by_experts(
+            services, state["text"], ref, regions
+        )
 
     left = services.settings.budget.seconds - state["seconds"]
     try:
@@ -41,3 +39,37 @@ async def answer_of(services: Services, state: TurnState, turn: OpenTurn) -> tup
     except ExpertTimeout as error:
         return "", f"looking at the picture took too long ({error})"
     return seen or plan.text, ""
+
+
+def _told_by_planner(services: Services, text: str, ref: ArtifactRef, regions: tuple[Region, ...]) -> str | None:
+    """What the planner sees and is sure of; None where it sees nothing, or nothing is asked."""
+    if ref.kind not in ("image", "video") or not isinstance(services.planner, SeeingPlanner):
+        return None
+    from vitron_agent.tools.phrases.nouns import load_nouns
+    from vitron_agent.tools.phrases.questions import may_ask
+
+    if not may_ask(text, load_nouns()):
+        return None
+    assert ref.width is not None
+    assert ref.height is not None
+    masks = {region.artifact: services.store.mask(region.artifact) for region in regions if region.artifact}
+    shown = Shown(ref.id, _frames(services, ref), ref.width, ref.height, ref.frames, regions, masks)
+    return services.planner.answer(text, shown)
+
+
+def _frames(services: Services, ref: ArtifactRef) -> Iterator[ImageArray]:
+    """Decoded when they are looked at: not where the planner knows the picture."""
+    if ref.kind == "image":
+        yield services.store.image(ref)
+    else:
+        yield from services.store.frames(ref)
+
+
+def _told_by_experts(services: Services, text: str, ref: ArtifactRef, regions: tuple[Region, ...]) -> str | None:
+    """What the experts see, of pictures; None where the text asks nothing that they know."""
+    if ref.kind != "image" or services.words is None:
+        return None
+    from vitron_agent.tools.words import Picture
+
+    masks = {region.artifact: services.store.mask(region.artifact) for region in regions if region.artifact}
+    return services.words().answer(text, Picture(services.store.image(ref), ref.id, regions, masks))

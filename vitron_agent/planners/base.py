@@ -165,25 +165,12 @@ class Shown:
     region_masks: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class SeenAnswer:
-    """An answer about what was shown.
-
-    Attributes:
-        text: A sentence or more.
-        sure: How sure the planner is of its least certain word, in [0, 1].
-    """
-
-    text: str
-    sure: float
-
-
 @runtime_checkable
 class SeeingPlanner(Planner, Protocol):
     """A planner that can look at pictures and clips itself."""
 
-    def answer(self, question: str, shown: Shown) -> SeenAnswer | None:
-        """What it sees of what is asked; None if its weights do not see. Blocking."""
+    def answer(self, question: str, shown: Shown) -> str | None:
+        """What it sees of what is asked; None where it is not sure, or its weights do not see. Blocking."""
 
 
 @runtime_checkable

@@ -6,19 +6,20 @@ from functools import cache, partial
 from torch import Tensor
 
 from vitron_agent.messages import Handle, Region
-from vitron_agent.model.answering import write_answer
+from vitron_agent.model.answering import Answer, write_answer
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
 from vitron_agent.model.llm import LanguageModel
 from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared, prepare_clip, prepare_image, prepare_region
-from vitron_agent.planners.base import Medium, PlanRequest, SeenAnswer, Shown
+from vitron_agent.planners.base import Medium, PlanRequest, Shown
 from vitron_agent.planners.prompt import encode_prompt
 from vitron_agent.tools.regions import rasterise
 
+SURE_ENOUGH = 0.5
+"""An answer is given if its least probable word is at least so probable."""
 
-def answer(
-    question: str, shown: Shown, model: LanguageModel, encoder: MediaEncoder, eyes: VisionBackbone
-) -> SeenAnswer:
+
+def answer(question: str, shown: Shown, model: LanguageModel, encoder: MediaEncoder, eyes: VisionBackbone) -> Answer:
     """Answers in the words of the model's training.
 
     Args:
@@ -36,8 +37,7 @@ def answer(
     )  # fmt: skip
     with model.lock:
         seen = {handle: model.see(key, look) for handle, key, look in _looks(name, shown, encoder.config, eyes)}
-        written = write_answer(model, encode_prompt(request, model.tokenizer, seen))
-    return SeenAnswer(written.text, written.sure)
+        return write_answer(model, encode_prompt(request, model.tokenizer, seen))
 
 
 def _looks(

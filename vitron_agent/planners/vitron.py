@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vitron_agent.config import Settings
 from vitron_agent.errors import WeightsError
 from vitron_agent.messages import Plan
-from vitron_agent.planners.base import PlanRequest, SeenAnswer, Shown, SignalEmbedding, SignalledPlan
+from vitron_agent.planners.base import PlanRequest, Shown, SignalEmbedding, SignalledPlan
 from vitron_agent.wire import complete, read_plan
 
 if TYPE_CHECKING:
@@ -85,18 +85,21 @@ class VitronPlanner:
             written = write(replace(scene, words=said(request)))
         return replace(written, plan=complete(written.plan, media, request.current, numbers))
 
-    def answer(self, question: str, shown: Shown) -> SeenAnswer | None:
-        """What its LLM sees of what is asked, in the words of its training; None if its adapter does not see.
+    def answer(self, question: str, shown: Shown) -> str | None:
+        """What its LLM sees of what is asked, in the words of its training.
+
+        None where it is not sure, or its adapter does not see.
 
         Raises:
             WeightsError: The weights are missing and cannot be fetched; says how to get them.
         """
-        from vitron_agent.planners.seeing import answer
+        from vitron_agent.planners.seeing import SURE_ENOUGH, answer
 
         model = self.load().model
         if model.encoder is None:
             return None
-        return answer(question, shown, model, model.encoder, self._eyes(model.encoder.config.backbone))
+        told = answer(question, shown, model, model.encoder, self._eyes(model.encoder.config.backbone))
+        return told.text if told.sure >= SURE_ENOUGH else None
 
     def _eyes(self, name: str) -> "VisionBackbone":
         from vitron_agent.model.encoders.backbone import load_backbone

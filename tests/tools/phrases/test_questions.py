@@ -1,7 +1,7 @@
 import pytest
 
 from vitron_agent.tools.phrases.nouns import load_nouns
-from vitron_agent.tools.phrases.questions import Question, read_question
+from vitron_agent.tools.phrases.questions import Question, may_ask, read_question
 
 NOUNS = load_nouns()
 
@@ -52,3 +52,17 @@ def test_questions_about_the_picture_are_recognised(text, question):
 )  # fmt: skip
 def test_everything_else_is_left_to_others(text):
     assert read_question(text, NOUNS) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What moves?", "Is the small ring there at the end?", "tell me what this shows", "how many dogs?",
+     "Name everything you see, with boxes."],
+)  # fmt: skip
+def test_in_whatever_form_something_may_be_asked(text: str):
+    assert may_ask(text, NOUNS)
+
+
+@pytest.mark.parametrize("text", ["thanks, lovely!", "what can you do?", "tell me a joke", "I like the dog", ""])
+def test_talk_asks_nothing_of_what_is_shown(text: str):
+    assert not may_ask(text, NOUNS)

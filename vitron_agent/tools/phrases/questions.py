@@ -81,6 +81,7 @@ _FORMS: tuple[tuple[Kind, str], ...] = (
 _ASKS = re.compile(
     r"^(?:so |and |but |ok |now )*(?:what|which|why|how|is|are|does|do|did|has|have|can|could|would|who|whose)\b"
 )
+_TELLS = re.compile(r"^(?:please |can you |could you )*(?:tell|name|describe|list|say|caption)\b")
 _NOT_ASKED = re.compile(
     r"\b(?:what (?:can|do|could|else can|is it that) you (?:do|can|know|like|think)|what have you|"
     r"how (?:do|can) (?:i|you|we)|your name|are you|who are you|who made you|you able|joke|weather|"
@@ -107,6 +108,16 @@ def read_question(text: str, nouns: Nouns) -> Question | None:
             if thing:
                 return Question("other", thing)
     return None
+
+
+def may_ask(text: str, nouns: Nouns) -> bool:
+    """Whether a text may ask something of what is shown, in whatever form; for who can tell by looking."""
+    sentences = _sentences(text, nouns)
+    if any(_NOT_ASKED.search(sentence) for sentence in sentences):
+        return False
+    return any(_ASKS.match(sentence) or _TELLS.match(sentence) for sentence in sentences) or bool(
+        read_question(text, nouns)
+    )
 
 
 def _question(kind: Kind, groups: dict[str, str | None]) -> Question:
