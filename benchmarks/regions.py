@@ -193,7 +193,7 @@ class Model:
                 Task.REGION_CAPTION, thing.picture, "scenes", (medium(scene),), (Turn("What is this?", told),), (named,)
             )
             mask = rasterise(region, width, height, lambda _: thing.mask)
-            text = write_answer(self._model, sample, [picture, prepare_region(features, mask)], max_tokens=40)
+            text = write_answer(self._model, sample, [picture, prepare_region(features, mask)], max_tokens=40).text
             yield kind, caption_worth(text, told, scene.bodies[body])
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/seeing.py --model runs_output/stage4/model --count 100
     python benchmarks/seeing.py --model runs_output/stage4/model --split test_new    # looks that it never saw
+    python benchmarks/seeing.py --model runs_output/stage2/model --rows captions answers
 
 Every row is a mean over ``--count`` samples with its bootstrap 95 % interval:
 
@@ -12,6 +13,8 @@ Every row is a mean over ``--count`` samples with its bootstrap 95 % interval:
 - accuracy: share of the boxes that overlap the thing asked for by half or more. overlap: IoU; of clips VidSTG's vIoU.
   time: overlap of the frames. Beside them what a box in the middle, the whole picture and the middle half of the frames
   reach, and the ceiling: the truth, written as one box for all frames of a clip.
+- sure: the planner would say it to a user: its least probable word is probable enough. Where it is sure: the same
+  metrics of those texts alone.
 - recall: share of the things of a grounded text that are named, with a box that overlaps by half. named: share of its
   phrases that stand there with a box. unreadable: the text holds what begins like a box and is none.
 """
@@ -32,6 +35,7 @@ from rich.table import Table
 from vitron_agent.config import Settings
 from vitron_agent.model.encoders.backbone import load_backbone
 from vitron_agent.model.vitron import VitronModel
+from vitron_agent.planners.seeing import SURE_ENOUGH
 from vitron_agent.train.data.examples import Eyes
 from vitron_agent.train.data.grounded import ground
 from vitron_agent.train.data.samples import Sample, Task
@@ -92,9 +96,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--base", type=Path, help="folder of its base (default: what the model names)")
     parser.add_argument("--count", type=int, default=50, help="samples of each row (default: %(default)s)")
     parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="which (default: all)")
     parser.add_argument("--tokens", type=int, default=320, help="longest text (default: %(default)s)")
     parser.add_argument("--features", type=Path, help="folder where what the backbone saw is kept")
-    parser.add_argument("--json", action="store_true", help="print JSON, with the texts")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the texts and how sure they are")
     options = parser.parse_args(arguments)
     model = VitronModel.from_pretrained(options.model, base=options.base)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -102,16 +107,23 @@ def main(arguments: list[str] | None = None) -> None:
     eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
     report: dict[str, dict[str, Estimate]] = {}
     texts: dict[str, list[str]] = {}
-    for kind, name in product(("image", "video"), ROWS):
+    sure: dict[str, list[float]] = {}
+    for kind, name in product(("image", "video"), options.rows):
         task, ask, worth = ROWS[name]
         of = f"{name}, {'pictures' if kind == 'image' else 'clips'}"
         asked = [ask(sample) for sample in samples(options.split, [task], options.count, media=kind)]
         shown = track(asked, of, console=Console(stderr=True))
-        texts[of] = [write_answer(model, one, eyes.look(one), max_tokens=options.tokens) for one in shown]
-        report[of] = estimates([worth(text, one) for text, one in zip(texts[of], asked, strict=True)])
+        told = [write_answer(model, one, eyes.look(one), max_tokens=options.tokens) for one in shown]
+        texts[of], sure[of] = [answer.text for answer in told], [answer.sure for answer in told]
+        rows = [
+            {"sure": float(answer.sure >= SURE_ENOUGH), **worth(answer.text, one)}
+            for answer, one in zip(told, asked, strict=True)
+        ]
+        report[of] = estimates(rows)
+        report[f"{of}, where sure"] = estimates([row for row in rows if row["sure"]])
     if options.json:
         numbers = {of: {metric: asdict(value) for metric, value in row.items()} for of, row in report.items()}
-        print(json.dumps({"scores": numbers, "texts": texts}, indent=2))
+        print(json.dumps({"scores": numbers, "texts": texts, "sure": sure}, indent=2))
     else:
         _print(report, f"{options.model}: {options.count} samples a row of {options.split}, recipe {DEFAULT.hash[:12]}")
 

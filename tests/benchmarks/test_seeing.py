@@ -9,6 +9,7 @@ import pytest
 
 from tests import tiny
 from tests.train.data.test_examples import CONFIG, TwoFeatures
+from vitron_agent.model.answering import Answer
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
 
@@ -38,7 +39,9 @@ def test_a_random_model_knows_nothing(seeing: ModuleType, model: list[str], caps
     seeing.main([*model, "--tokens", "12", "--json"])
     report = json.loads(capsys.readouterr().out)
     scores = report["scores"]
-    assert [len(texts) for texts in report["texts"].values()] == [2] * len(scores) == [2] * 10
+    assert [len(texts) for texts in report["texts"].values()] == [2] * 10
+    assert scores.keys() == {*report["texts"], *(f"{row}, where sure" for row in report["texts"])}
+    assert all(0 < sure <= 1 for row in report["sure"].values() for sure in row)
     assert scores["captions, pictures"]["exact"]["mean"] == 0
     assert scores["boxes, clips"]["overlap"]["mean"] == 0
     assert (
@@ -51,9 +54,10 @@ def test_a_random_model_knows_nothing(seeing: ModuleType, model: list[str], caps
 def test_who_says_what_is_so_is_right(
     seeing: ModuleType, model: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(seeing, "write_answer", lambda _, sample, *__, **___: sample.turns[-1].reply)
+    monkeypatch.setattr(seeing, "write_answer", lambda _, sample, *__, **___: Answer(sample.turns[-1].reply, 1.0))
     seeing.main([*model, "--json"])
     scores = json.loads(capsys.readouterr().out)["scores"]
+    assert scores["captions, clips"] == scores["captions, clips, where sure"]
     for row in scores.values():
         for metric, wanted in (
             ("exact", 1),
@@ -62,6 +66,7 @@ def test_who_says_what_is_so_is_right(
             ("unread", 0),
             ("named", 1),
             ("time", 1),
+            ("sure", 1),
         ):
             assert metric not in row or row[metric]["mean"] == wanted
     assert scores["boxes, pictures"]["accuracy"]["mean"] == scores["grounded captions, pictures"]["recall"]["mean"] == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitron_agent.errors import InvocationError
 from vitron_agent.messages import Plan
+from vitron_agent.model.answering import Answer
 from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.base import PlanRequest
 from vitron_agent.planners.prompt import IGNORED, encode_prompt
@@ -66,14 +67,28 @@ def write_plans(
     return texts
 
 
-def write_answer(model: "VitronModel", sample: Sample, items: "Sequence[Prepared]", *, max_tokens: int = 320) -> str:
-    """What the model answers to the last turn of a sample, of which ``items`` were seen."""
+def write_answer(model: "VitronModel", sample: Sample, items: "Sequence[Prepared]", *, max_tokens: int = 320) -> Answer:
+    """What the model answers to the last turn of a sample, of which ``items`` were seen, and how sure it is."""
     from vitron_agent.train.data.examples import build
 
     made = build(sample, items, model.tokenizer, Plan(text=sample.turns[-1].reply))
     prompt = [token for token, label in zip(made["input_ids"], made["labels"], strict=True) if label == IGNORED]
     written = model.eval().generate(prompt, items, do_sample=False, max_new_tokens=max_tokens)
-    return model.tokenizer.decode_wire(written)
+    return Answer(model.tokenizer.decode_wire(written), _sure(model, prompt, items, written, max_tokens))
+
+
+def _sure(
+    model: "VitronModel", prompt: Sequence[int], items: "Sequence[Prepared]", written: Sequence[int], max_tokens: int
+) -> float:
+    """The probability of the least probable token that was written, the closing one included."""
+    import torch
+
+    tokens = [*written, model.tokenizer.im_end][:max_tokens]
+    ids = torch.tensor([[*prompt, *tokens[:-1]]], device=model.llm.device)
+    with torch.no_grad():
+        logits = model(ids, torch.ones_like(ids), items, logits_to_keep=len(tokens)).logits[0].float()
+    chosen = torch.tensor(tokens, device=logits.device)
+    return float(logits.softmax(dim=1).gather(1, chosen[:, None]).min())
 
 
 def judge_texts(rows: Iterable[Row], texts: Iterable[str]) -> list[tuple[Verdict, Plan | None]]:
