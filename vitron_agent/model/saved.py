@@ -64,6 +64,11 @@ def save_parts(parts: Mapping[str, nn.Module], config: VitronConfig, folder: Pat
         for key, tensor in part.state_dict().items()
     }
     save_file(tensors, folder / MODULES, metadata={"format": "pt"})
+    save_config(config, folder)
+
+
+def save_config(config: VitronConfig, folder: Path) -> None:
+    """Writes the configuration alone."""
     (folder / CONFIG).write_text(json.dumps({"model_type": "vitron", **config.model_dump()}, indent=2) + "\n")
 
 
