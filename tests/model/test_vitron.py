@@ -152,6 +152,11 @@ def test_a_second_lora_is_saved_beside_the_planners_own_which_stays(saved: tuple
     again = VitronModel.from_pretrained(tmp_path / "seeing model").eval()
     ids, media = conversation()
     torch.testing.assert_close(again(**batch(ids), media=media).logits, made(**batch(ids), media=media).logits)
+    planner, as_planned = (
+        VitronModel.from_pretrained(each, seeing=False).eval() for each in (folder, tmp_path / "seeing model")
+    )
+    text = [token for token in ids if token >= 0]
+    assert torch.equal(planner(**batch(text)).logits, as_planned(**batch(text)).logits)
     assert (folder / "adapter_model.safetensors").read_bytes() == (
         tmp_path / "seeing model" / "adapter_model.safetensors"
     ).read_bytes()

@@ -205,7 +205,8 @@ class VitronModel(
         Args:
             pretrained_model_name_or_path: Folder that ``save_pretrained`` wrote, or repository.
             options: ``base``: folder of the frozen base; None = what the configuration names. ``dropout``: of the LoRA,
-                to train on. And what finds the repository, such as ``revision`` and ``token``.
+                to train on. ``seeing``: False leaves out a second LoRA, so it writes and signals as the planner does.
+                And what finds the repository, such as ``revision`` and ``token``.
 
         Raises:
             WeightsError: There is none, it is incomplete, or it belongs to another base.
@@ -220,7 +221,7 @@ class VitronModel(
 
     @classmethod
     def _from_pretrained(
-        cls, *, model_id: str, base: Path | None = None, dropout: float = 0.0, **hub: Any
+        cls, *, model_id: str, base: Path | None = None, dropout: float = 0.0, seeing: bool = True, **hub: Any
     ) -> "VitronModel":
         hub.pop("config", None)  # as the mixin read it; ours is checked
         folder = Path(model_id)
@@ -229,7 +230,7 @@ class VitronModel(
         read = read_config(folder)
         frozen, tokenizer = load_base(base or read.base)
         llm, planner = continue_adapter(frozen, tokenizer, folder, dropout=dropout), None
-        if (folder / SEEING).is_dir():
+        if seeing and (folder / SEEING).is_dir():
             llm, planner = continue_seeing(llm, folder / SEEING, dropout=dropout), folder
         model = cls(llm, tokenizer, read, planner)
         load_parts(model._parts, folder)

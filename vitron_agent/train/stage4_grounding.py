@@ -47,7 +47,7 @@ class Config(Schedule):
     Attributes:
         dropout: On the LoRA input.
         max_tokens: Longer examples are left out, and counted.
-        plans: Share of the examples that are plans.
+        plans: Share of the examples that are plans; of a model that sees with a LoRA of its own there are none.
     """
 
     dropout: float = 0.05
@@ -126,7 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
     seen = list(track(looked(samples, eyes, left_out), "looking", total=None))
     words = list(answers(seen, model.tokenizer, config.max_tokens, left_out))
     records = list(requests(options.data, config.seed, options.exclude))
-    wanted = round(config.plans / (1 - config.plans) * len(words))
+    share = 0 if model.planner else config.plans  # plans that another LoRA writes need no rehearsal
+    wanted = round(share / (1 - share) * len(words))
     some = Random(config.seed).sample(records, min(wanted, len(records)))  # noqa: S311
     plans, skipped = tokenise(some, model.tokenizer, config.max_tokens, Stock(seen, config.seed))
     sys.stderr.write(
