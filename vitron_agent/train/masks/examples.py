@@ -122,9 +122,17 @@ class Asker:
         else:
             cue = draw_cue(thing.mask(width, height), random)
         window = draw_window(cue, thing.box, width, height, random)
-        question = _question(picture, thing, cue, window, random)
-        if question.reach is not None or float((question.target > 0.5).sum()) >= _LEAST:
-            yield _mirrored(question) if random.random() < 0.5 else question
+        made = ask(picture, thing, cue, window, random)
+        if made is not None:
+            yield made
+
+
+def ask(picture: Picture, thing: Thing, cue: Cue, window: Window, random: np.random.Generator) -> Question | None:
+    """The example of a prompt for a thing in a window; None if the window misses the thing."""
+    question = _question(picture, thing, cue, window, random)
+    if question.reach is None and float((question.target > 0.5).sum()) < _LEAST:
+        return None
+    return _mirrored(question) if random.random() < 0.5 else question
 
 
 def _weak_cue(thing: Thing, width: int, height: int, random: np.random.Generator) -> Cue:

@@ -45,7 +45,7 @@ def by_clicks(mask: MaskArray, random: np.random.Generator) -> Cue:
     on = [_inner_point(mask, random) for _ in range(int(random.integers(1, 5)))]
     beside = _beside(mask)
     number = int(random.integers(3)) if len(on) > 1 else int(random.integers(1, 3))
-    off = [_point(beside, random) for _ in range(number)] if beside.any() else []
+    off = [point_on(beside, random) for _ in range(number)] if beside.any() else []
     return Cue(on=on, off=off)
 
 
@@ -71,7 +71,7 @@ def by_heat(mask: MaskArray, random: np.random.Generator) -> Cue:
     coarse = cv2.resize(moved.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), random.uniform(0.4, 1.8), borderType=cv2.BORDER_REPLICATE)
     logits = (coarse - random.uniform(0.35, 0.55)) * random.uniform(4, 14)
-    logits += _clouds(size, random) * random.uniform(0, 2)
+    logits += smooth_noise(size, random) * random.uniform(0, 2)
     rough = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
     return _with_more(Cue(rough=rough), mask, random)
 
@@ -113,13 +113,23 @@ def draw_window(cue: Cue, box: PixelBox, width: int, height: int, random: np.ran
     return Window(left, top, window.side)
 
 
+def reach_of(cue: Cue, mask: MaskArray) -> PixelBox:
+    """The pixels that a prompt for a mask (H, W) is about; those of the mask where it is a click or a stroke."""
+    height, width = mask.shape
+    known = None if cue.rough is None else mask_box(cv2.resize(cue.rough, (width, height)) > 0.5)
+    box = mask_box(mask) if known is None else known
+    assert box is not None
+    return box
+
+
 def _inner_point(mask: MaskArray, random: np.random.Generator) -> Point:
     """A place on it, away from its edge."""
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    return _point(depth > depth.max() * random.choice((0.15, 0.4, 0.8)), random)
+    return point_on(depth > depth.max() * random.choice((0.15, 0.4, 0.8)), random)
 
 
-def _point(mask: MaskArray, random: np.random.Generator) -> Point:
+def point_on(mask: MaskArray, random: np.random.Generator) -> Point:
+    """A place of a mask, as shares of the picture; any is as likely as the others."""
     rows, columns = np.nonzero(mask)
     chosen = int(random.integers(len(rows)))
     return (float(columns[chosen]) + 0.5) / mask.shape[1], (float(rows[chosen]) + 0.5) / mask.shape[0]
@@ -152,7 +162,7 @@ def _moved(mask: MaskArray, random: np.random.Generator, share: float) -> MaskAr
     if random.random() < 0.5:  # lumps that it lacks, or that are not of it
         height, width = mask.shape
         cells = (max(2, round(width / size * 6)), max(2, round(height / size * 6)))
-        clouds = cv2.resize(_clouds(cells, random), (width, height), interpolation=cv2.INTER_CUBIC)
+        clouds = cv2.resize(smooth_noise(cells, random), (width, height), interpolation=cv2.INTER_CUBIC)
         near = _spread(mask, 0.15 * size)
         lumps = (clouds > random.uniform(0.6, 1.5)) & near
         moved = np.where(lumps, np.uint8(random.random() < 0.5), moved).astype(np.uint8)
@@ -163,7 +173,7 @@ def _moved(mask: MaskArray, random: np.random.Generator, share: float) -> MaskAr
     return moved.astype(np.bool_) if moved.any() else mask
 
 
-def _clouds(size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
+def smooth_noise(size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
     """Smooth noise of unit variance at a size (width, height)."""
     noise = random.normal(size=size[::-1]).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), random.uniform(0.7, 3), borderType=cv2.BORDER_REFLECT)
