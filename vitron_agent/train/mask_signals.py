@@ -8,8 +8,9 @@ r"""Stage 3 for segmentation: the mask decoder comes to read signals (DESIGN §5
 ``--run`` is what :mod:`vitron_agent.train.stage3_decoder` left: the states of steps, and the heads that make signals of
 them. Mask decoder, states and heads stay as they are; the adapter alone learns, by the loss of the mask, on things
 pasted on photos whose phrase the signal is about. Most prompts are doubtful on purpose: they take in another thing, or
-are one click. The product is ``OUT/mask_signals.safetensors``, which ``benchmarks/mask_signals.py`` measures. None ships:
-what was learned so far is a habit, not what signals mean (docs/results.md).
+are one click. The product is ``OUT/mask_signals.safetensors``; ``benchmarks/mask_signals.py`` measures it.
+
+None ships: what was learned so far is a habit, not what signals mean (docs/results.md).
 """
 
 import argparse
