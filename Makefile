@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help install install-dev weights demo test test-all lint types packaging clean
+.PHONY: help install install-dev weights demo quick test test-all lint types packaging clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ weights: install  ## Fetch, check and convert the embedded weights once (120 MB)
 
 demo: weights  ## Segment, edit and follow up on real photos; pictures land in demo_output/
 	$(BIN)/python examples/demo.py
+
+quick: weights install-dev  ## All five training stages in miniature; models land in runs_output/quick
+	PYTHON=$(BIN)/python runs/quick.sh
 
 lint: install-dev  ## Style
 	$(BIN)/ruff check .

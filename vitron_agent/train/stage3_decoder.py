@@ -1,6 +1,6 @@
 r"""Stage 3, decoder alignment: signals come to mean to an expert what the words mean to it (paper App. B.4, step 1.3).
 
-    python -m vitron_agent.train.stage3_decoder --size debug --voc VOC2007 --out /tmp/stage3  # a minute on a CPU
+    python -m vitron_agent.train.stage3_decoder --size debug --scenes 2 --out /tmp/stage3  # a minute on a CPU
     python -m vitron_agent.train.stage3_decoder --size embedded --model runs_output/stage2/model \
         --photos photos --cutouts cutouts --voc VOC2007 --out runs_output/stage3
 
@@ -19,6 +19,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from vitron_agent.train.signals.arms import SignalArm
 from vitron_agent.train.signals.cases import pasted_cases, states_of
 from vitron_agent.train.signals.gate import choose_gate, see_all
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
-from vitron_agent.train.signals.pictures import bank_pictures
+from vitron_agent.train.signals.pictures import bank_pictures, drawn_pictures
 from vitron_agent.train.signals.reading import draw_states, load_drawn
 from vitron_agent.train.signals.states import States, save_states
 from vitron_agent.train.signals.targets import Targets, draw_bank, load_targets, make_targets, save_targets
@@ -136,13 +137,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--photos", type=Path, help="folder of photos of one thing each, named or sorted by class")
     parser.add_argument("--cutouts", type=Path, help="what was cut out of them; without it the gate stays shut")
     parser.add_argument("--voc", type=Path, help="photos in the layout of Pascal VOC 2007")
+    parser.add_argument("--scenes", type=int, default=0, help="so many drawn pictures, to try it without photos")
     parser.add_argument("--holdout", help="K/N: leave out every N-th photo of --voc from the K-th on")
     parser.add_argument("--grounding", type=Path, help="weights of the word channel (default: those that ship)")
     parser.add_argument("--wordnet", type=Path, default=WORDNET, help="folder of WordNet 3.0 (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    if not (options.photos or options.voc):
-        parser.error("name --photos or --voc: queries are fitted to what is seen on them")
+    if not (options.photos or options.voc or options.scenes):
+        parser.error("name --photos or --voc: queries are fitted to what is seen on them; or try it on drawn --scenes")
     if options.cutouts and not options.photos:
         parser.error("--cutouts needs the --photos that they were cut out of")
     config = chosen(options, SIZES)
@@ -172,8 +174,9 @@ def _targets(options: argparse.Namespace, config: Config) -> Targets:
     path = options.out / "targets.safetensors"
     if not path.is_file():
         encoder = DenseEncoder(Settings.load().cache, remember=1)
-        pictures = bank_pictures(options.photos, options.voc, config.pictures, options.holdout, options.wordnet)
-        bank = draw_bank(track(pictures, "looking at photos", total=None), encoder, config.seed)
+        photos = bank_pictures(options.photos, options.voc, config.pictures, options.holdout, options.wordnet)
+        pictures = chain(photos, drawn_pictures(options.scenes))
+        bank = draw_bank(track(pictures, "looking at pictures", total=None), encoder, config.seed)
         save_targets(make_targets(bank, Vision(encoder, options.grounding or WEIGHTS), encoder), path)
     return load_targets(path)
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.train.data.test_voc import write
 from vitron_agent.train.data.photos.split import Part
-from vitron_agent.train.signals.pictures import bank_pictures
+from vitron_agent.train.signals.pictures import bank_pictures, drawn_pictures
 
 
 @pytest.fixture
@@ -33,3 +33,10 @@ def test_what_is_held_out_of_voc_is_not_among_them(voc):
 def test_both_sources_are_taken(folder, wordnet, voc):
     found = list(bank_pictures(folder, voc, 3, wordnet=wordnet))
     assert [pixels.shape for _, pixels in found] == [(120, 160, 3)] * 3 + [(50, 100, 3)] * 3
+
+
+def test_without_photos_there_are_drawn_scenes_of_the_training_split():
+    assert list(bank_pictures(None, None, 3)) == []
+    first, second = drawn_pictures(2)
+    assert first[0] != second[0]
+    assert all(name.startswith("train-") and pixels.ndim == 3 for name, pixels in (first, second))

@@ -1,4 +1,4 @@
-"""Photos whose places say what features look like."""
+"""Pictures whose places say what features look like."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,8 @@ from vitron_agent.artifacts import ImageArray
 from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
 from vitron_agent.train.data.photos.split import Part
-from vitron_agent.train.data.samples import Bad
+from vitron_agent.train.data.samples import Bad, Task
+from vitron_agent.train.data.scenes import samples
 from vitron_agent.train.data.voc import held_out, read_voc
 
 
@@ -37,6 +38,15 @@ def bank_pictures(
     for path in paths:
         with Image.open(path) as picture:
             yield str(path), np.asarray(picture.convert("RGB"))
+
+
+def drawn_pictures(count: int) -> Iterator[tuple[str, ImageArray]]:
+    """Names and pixels of drawn scenes of the training split, where there are no photos.
+
+    Queries that are fitted to drawings say what drawings look like: enough to see that all runs, no more.
+    """
+    for sample in samples("train", [Task.CAPTION], count):
+        yield sample.id, sample.media[0].load()
 
 
 def _spread(paths: list[Path], count: int) -> list[Path]:
