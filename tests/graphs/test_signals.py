@@ -59,7 +59,7 @@ class TestVitron:
 
         def make(*plans, **options):
             planner = VitronPlanner(Settings.load(device="cpu"), base=base, adapter=adapter)
-            tiny.dictate(planner.load()._model, *map(write_plan, plans))
+            tiny.dictate(planner.load().model, *map(write_plan, plans))
             return make_agent(planner=planner, **options)
 
         return make
@@ -93,7 +93,7 @@ class TestVitron:
 
     def test_text_alone_computes_nothing(self, open_vitron):
         agent = open_vitron(CHAIN, channels="text")
-        model = agent._services.planner.load()._model
+        model = agent._services.planner.load().model
         model.heads.register_forward_pre_hook(lambda *_: pytest.fail("signals were computed"))
         assert agent.chat("make the clock red", images=[picture()]).status == "done"
         assert [job.signal for job in jobs(agent)] == [None, None]
@@ -104,7 +104,7 @@ class TestVitron:
         for channels in ("hybrid", "text"):
             database = f"sqlite:///{tmp_path}/{channels}.db"
             agent = open_vitron(CHAIN, steps(remove("clock", base="image-2")), channels=channels, database=database)
-            opened, model = [], agent._services.planner.load()._model
+            opened, model = [], agent._services.planner.load().model
             inner = model.open
             model.open = lambda prompt, opened=opened, inner=inner: opened.append(list(prompt)) or inner(prompt)
             agent.chat("make the clock red", images=[picture()], thread="demo")
