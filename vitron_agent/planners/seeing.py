@@ -15,7 +15,7 @@ from vitron_agent.planners.base import Medium, PlanRequest, Shown
 from vitron_agent.planners.prompt import encode_prompt
 from vitron_agent.tools.regions import rasterise
 
-SURE_ENOUGH = 0.6
+SURE_ENOUGH = 0.8
 """An answer is given if its least probable word is at least so probable."""
 
 
