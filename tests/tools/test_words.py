@@ -3,10 +3,9 @@ import pytest
 
 from vitron_agent.messages import Finding
 from vitron_agent.tools.backends.embedded.grounding import unknown_note
-from vitron_agent.tools.image_grounding import Detections
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.tools.phrases.parse import parse_phrase
-from vitron_agent.tools.words import Picture, Survey, Words, place, plural
+from vitron_agent.tools.words import Picture, Sighting, Survey, Words, place, plural, singular
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def test_what_is_plural_already_stays(noun):
 class Seen:
     """Sees the same whatever is asked for."""
 
-    def __init__(self, found: Detections) -> None:
+    def __init__(self, found: Sighting) -> None:
         self.found = found
 
     def find(self, picture, phrase):
@@ -57,7 +56,11 @@ class Seen:
         return ()
 
 
-def answer(question: str, found: Detections) -> str | None:
+def thing(score: float = 0.9, label: str = "dog", left: float = 0.0) -> Finding:
+    return Finding(label=label, score=score, box=(left, 0.4, left + 0.1, 0.6), facts=(("color", "brown"),))
+
+
+def answer(question: str, found: Sighting) -> str | None:
     return Words(Seen(found)).answer(question, Picture(np.zeros((8, 8, 3), np.uint8), "sha256:0"))
 
 
@@ -68,12 +71,69 @@ def answer(question: str, found: Detections) -> str | None:
 )  # fmt: skip
 def test_nothing_is_said_of_the_picture_where_the_word_means_nothing_known(question):
     note = unknown_note(parse_phrase("gizmo", load_nouns()))
-    said = answer(question, Detections(notes=(note,)))
+    said = answer(question, Sighting(notes=(note,)))
     assert said.startswith("Gizmo: not a thing that I can look for")
     assert "see" not in said
 
 
 def test_names_keep_their_capitals():
-    cat = Finding(label="Egyptian cat", score=0.3, box=(0.0, 0.4, 0.2, 0.6))
-    said = answer("is the cat asleep?", Detections((cat,)))
+    said = answer("is the cat asleep?", Sighting((thing(label="Egyptian cat"),), trust=0.3))
     assert said == "I can't tell that from what I see. Perhaps: I think I see an Egyptian cat on the left."
+
+
+@pytest.mark.parametrize(
+    ("question", "found", "said"),
+    [
+        ("is there a dog?", Sighting((thing(),)), "Yes, I see a dog on the left."),
+        ("is there a dog?", Sighting((thing(), thing(0.8))), "Yes, I see at least one dog."),
+        ("is there a dog?", Sighting((thing(), thing(0.3)), trust=0.2), "Perhaps: I think I see a dog."),
+        ("how many dogs are there?", Sighting((thing(), thing(0.3))), "I count a dog."),
+        ("how many dogs are there?", Sighting((thing(),) * 2), "I count two dogs; I am not sure of the number."),
+        ("how many dogs are there?", Sighting((thing(),), trust=0.2), "Perhaps a dog: I am not sure that I see any."),
+        ("how many people are there?", Sighting((thing(label="people"),)), "I count a person."),
+        ("where is the dog?", Sighting((thing(), thing(0.3, left=0.8))), "The dog is on the left."),
+        (
+            "where is the dog?",
+            Sighting((thing(), thing(0.8), thing(0.7, left=0.9))),
+            "The dog is on the left. There may be more on the right.",
+        ),
+        ("where are the dogs?", Sighting((thing(), thing())), "The dog is on the left. There may be more there."),
+        ("where is the dog?", Sighting((thing(),), trust=0.2), "I think I see a dog on the left."),
+        ("what colour is the dog?", Sighting((thing(), thing())), "What I take for dogs looks brown."),
+        ("who is the man?", Sighting(), "I can't tell who somebody is."),
+        ("how old is the dog?", Sighting((thing(),)), "I can't tell that from the picture."),
+        ("who owns the dog?", Sighting(), "I can't tell that from the picture."),
+    ],
+)
+def test_no_more_is_said_than_is_sure(question, found, said):
+    assert answer(question, found).startswith(said)
+
+
+def test_a_description_tells_the_sure_from_the_likely_and_leaves_out_the_rest():
+    class Looks(Seen):
+        def survey(self, picture):
+            sure, likely, not_likely = 0.9, 0.6, 0.3
+            return Survey(
+                (("dog", 0.9), ("kennel", 0.85)),
+                (
+                    Sighting((thing(),), trust=sure),
+                    Sighting((thing(label="people"),) * 2, trust=likely),
+                    Sighting((thing(label="cat"),), trust=not_likely),
+                ),
+                ("brown",),
+            )
+
+    said = Words(Looks(Sighting())).answer("what's in the picture?", Picture(np.zeros((8, 8, 3), np.uint8), "a"))
+    assert said == (
+        "I see a dog. There may also be a person. The dog is on the left. "
+        "As a whole the picture looks like a kennel. It is mainly brown."
+    )
+
+
+@pytest.mark.parametrize(
+    ("noun", "one"),
+    [("people", "person"), ("cows", "cow"), ("buses", "bus"), ("dog", "dog"), ("sheep", "sheep"), ("bus", "bus"),
+     ("sunglasses", "sunglasses"), ("potted plants", "potted plant"), ("blorps", "blorps"), ("old men", "old man")],
+)  # fmt: skip
+def test_singulars(noun, one):
+    assert singular(noun) == one

@@ -1,6 +1,5 @@
 """Answers in words to questions about a picture, from what was really seen in it."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -9,11 +8,14 @@ from vitron_agent.artifacts import ImageArray
 from vitron_agent.messages import Box, Finding, Region
 from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.image_grounding import Detections
-from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.tools.phrases.nouns import load_nouns, singulars
 from vitron_agent.tools.phrases.questions import Kind, Question, read_question
 
-_SURE, _LIKELY = 0.5, 0.35
-"""Scores from which a finding is spoken of without and with a "probably"."""
+_CERTAIN, _LIKELY = 0.8, 0.4
+"""Trust from which on a thing is spoken of unasked, and when asked, without "perhaps"."""
+_CLEAR = 0.45
+"""Score of a box from which on it counts as one more thing: weaker ones are mostly parts, or seen twice."""
+_SURE = 0.5
 _UNKNOWN = "not a thing that I can look for"
 """In the note of a search for a word that means nothing known; it says nothing about the picture."""
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -22,6 +24,28 @@ _PLURALS = {
     "mouse": "mice", "goose": "geese", "ox": "oxen", "foot": "feet", "cattle": "cattle", "aircraft": "aircraft",
     "lens": "lenses",
 }  # fmt: skip
+_SINGULARS = {many: one for one, many in _PLURALS.items()}
+
+
+@dataclass(frozen=True)
+class Sighting(Detections):
+    """What was found of one kind of thing.
+
+    Attributes:
+        trust: How likely it is that there is any such thing, in [0, 1]; scores say how sure boxes are.
+    """
+
+    trust: float = 1.0
+
+    @property
+    def label(self) -> str:
+        """What one of them is called; only where something was found."""
+        return singular(self.findings[0].label)
+
+    @property
+    def clear(self) -> tuple[Finding, ...]:
+        """The findings that surely are things of their own, best first; one at least where something was found."""
+        return tuple(one for place, one in enumerate(self.findings) if place == 0 or one.score >= _CLEAR)
 
 
 @dataclass(frozen=True)
@@ -30,12 +54,12 @@ class Survey:
 
     Attributes:
         names: What it looks like as a whole, with probabilities, likeliest first; empty if like nothing known.
-        findings: The things that were recognised, best first.
+        sightings: What was recognised, of each kind of thing; the surest first.
         colors: The main colours, the commonest first.
     """
 
     names: tuple[tuple[str, float], ...]
-    findings: tuple[Finding, ...]
+    sightings: tuple[Sighting, ...]
     colors: tuple[str, ...]
 
 
@@ -60,7 +84,7 @@ class Picture:
 class Sight(Protocol):
     """Sees what questions are about."""
 
-    def find(self, picture: Picture, phrase: str) -> Detections:
+    def find(self, picture: Picture, phrase: str) -> Sighting:
         """All instances of a phrase."""
 
     def survey(self, picture: Picture) -> Survey:
@@ -94,7 +118,7 @@ class Words:
             "where": self._where,
             "size": self._size,
             "who": lambda _, picture: f"I can't tell who somebody is. {self._describe(picture)}",
-            "unknowable": lambda _, picture: f"I can't tell that from the picture. {self._describe(picture)}",
+            "unknowable": lambda *_: "I can't tell that from the picture.",
             "other": self._other,
         }
 
@@ -116,23 +140,18 @@ class Words:
 
     def _describe(self, picture: Picture) -> str:
         survey = self._sight.survey(picture)
+        sure = [one for one in survey.sightings if one.trust >= _CERTAIN]
+        maybe = [one for one in survey.sightings if _SURE <= one.trust < _CERTAIN]
         sentences = []
-        if survey.findings:
-            counts = Counter(finding.label for finding in survey.findings)
-            best = {label: max(one.score for one in survey.findings if one.label == label) for label in counts}
-            things = [_some(count, label) for label, count in counts.items() if best[label] >= _SURE]
-            maybe = [_some(count, label) for label, count in counts.items() if best[label] < _SURE]
-            sentences += [f"I see {_listed(things)}."] if things else []
-            sentences += (
-                [f"There may also be {_listed(maybe)}." if things else f"I think I see {_listed(maybe)}."]
-                if maybe
-                else []
-            )
-            first = survey.findings[0]
-            if first.box is not None and len(survey.findings) <= 3:
-                sentences.append(f"The {first.label} is {place(first.box)}.")
-        seen = {finding.label for finding in survey.findings}
-        names = [(name, share) for name, share in survey.names if name not in seen]
+        if sure:
+            sentences.append(f"I see {_listed([_at_least(one) for one in sure])}.")
+        if maybe:
+            start = "There may also be" if sure else "I think I see"
+            sentences.append(f"{start} {_listed([_some(1, one.label) for one in maybe])}.")
+        if sure and len(sure[0].findings) == 1:
+            sentences.append(f"The {sure[0].label} is {_place_of(sure[0].findings[0])}.")
+        spoken_of = {one.label for one in (*sure, *maybe)}
+        names = [(name, share) for name, share in survey.names if name not in spoken_of]
         if names:
             sentences.append(_looks_like("As a whole the picture", names))
         if not sentences:
@@ -158,52 +177,53 @@ class Words:
         found = self._sight.find(picture, question.thing)
         if not found.findings:
             return self._nothing(question.thing, found)
-        number = len(found.findings)
-        label = found.findings[0].label
-        unsure = number > 3 or found.findings[-1].score < _LIKELY
-        return _with_notes(f"I count {'about ' if unsure else ''}{_some(number, label)}.", found)
+        counted = _some(len(found.clear), found.label)
+        if found.trust < _LIKELY:
+            return _with_notes(f"Perhaps {counted}: I am not sure that I see any.", found)
+        unsure = "; I am not sure of the number" if len(found.clear) > 1 else ""
+        return _with_notes(f"I count {counted}{unsure}.", found)
 
     def _color(self, question: Question, picture: Picture) -> str:
         found = self._sight.find(picture, question.thing)
         if not found.findings:
             return self._nothing(question.thing, found)
-        label = found.findings[0].label
-        colors = [dict(finding.facts).get("color") for finding in found.findings[:4]]
+        colors = [dict(finding.facts).get("color") for finding in found.clear[:4]]
         known = list(dict.fromkeys(color for color in colors if color))
         if not known:
-            return _with_notes(f"The {label} has several colours; none prevails.", found)
-        if len(found.findings) == 1:
-            return _with_notes(f"The {label} looks {known[0]}.", found)
-        return _with_notes(f"I see {_some(len(found.findings), label)}; they look {_listed(known)}.", found)
+            return _with_notes(f"The {found.label} has several colours; none prevails.", found)
+        if len(found.clear) == 1:
+            return _with_notes(f"The {found.label} looks {known[0]}.", found)
+        return _with_notes(f"What I take for {plural(found.label)} looks {_listed(known)}.", found)
 
     def _is_color(self, question: Question, picture: Picture) -> str:
         found = self._sight.find(picture, question.thing)
         if not found.findings:
             return self._nothing(question.thing, found)
-        label, color = found.findings[0].label, dict(found.findings[0].facts).get("color")
+        color = dict(found.findings[0].facts).get("color")
         if color == question.color:
-            return _with_notes(f"Yes, the {label} looks {color}.", found)
+            return _with_notes(f"Yes, the {found.label} looks {color}.", found)
         seen = f"it looks {color}" if color else "no colour prevails on it"
-        return _with_notes(f"The {label} doesn't look {question.color} to me; {seen}.", found)
+        return _with_notes(f"The {found.label} doesn't look {question.color} to me; {seen}.", found)
 
     def _exists(self, question: Question, picture: Picture) -> str:
         found = self._sight.find(picture, question.thing)
         if not found.findings:
             return self._nothing(question.thing, found)
-        best = found.findings[0]
-        where = f" {place(best.box)}" if best.box is not None and len(found.findings) == 1 else ""
-        start = "Yes, I see" if best.score >= _LIKELY else "Perhaps: I think I see"
-        return _with_notes(f"{start} {_some(len(found.findings), best.label)}{where}.", found)
+        where = f" {_place_of(found.findings[0])}" if len(found.findings) == 1 else ""
+        start = "Yes, I see" if found.trust >= _LIKELY else "Perhaps: I think I see"
+        return _with_notes(f"{start} {_at_least(found)}{where}.", found)
 
     def _where(self, question: Question, picture: Picture) -> str:
         found = self._sight.find(picture, question.thing)
         if not found.findings:
             return self._nothing(question.thing, found)
-        places = [place(finding.box) for finding in found.findings if finding.box is not None]
-        label = found.findings[0].label
-        if len(places) == 1:
-            return _with_notes(f"The {label} is {places[0]}.", found)
-        return _with_notes(f"I see {_some(len(places), label)}: {_listed(places)}.", found)
+        first, *others = dict.fromkeys(_place_of(finding) for finding in found.clear)
+        sentences = [f"The {found.label} is {first}."]
+        if found.trust < _LIKELY:
+            sentences = [f"I think I see {_some(1, found.label)} {first}."]
+        if len(found.clear) > 1:
+            sentences.append(f"There may be more{f' {_listed(others)}' if others else ' there'}.")
+        return _with_notes(" ".join(sentences), found)
 
     def _size(self, question: Question, picture: Picture) -> str:
         height, width = picture.image.shape[:2]
@@ -215,8 +235,7 @@ class Words:
         x_left, y_top, x_right, y_bottom = found.findings[0].box
         across, down = round((x_right - x_left) * width), round((y_bottom - y_top) * height)
         share = (x_right - x_left) * (y_bottom - y_top)
-        label = found.findings[0].label
-        words = f"In the picture the {label} takes up a box of about {across} x {down} pixels, {share:.0%} of it."
+        words = f"In the picture the {found.label} takes up a box of about {across} x {down} pixels, {share:.0%} of it."
         return _with_notes(f"{words} I can't tell its real size.", found)
 
     def _other(self, question: Question, picture: Picture) -> str | None:
@@ -253,6 +272,16 @@ def place(box: Box) -> str:
     return f"at the {down} {across}"
 
 
+def singular(noun: str) -> str:
+    """The singular of a noun, which may be one already."""
+    head, _, last = noun.rpartition(" ")
+    if last in _SINGULARS:
+        return f"{head} {_SINGULARS[last]}" if head else _SINGULARS[last]
+    meaning = load_nouns().find(noun)
+    same = (load_nouns().find(form) for form in singulars(noun)[1:] if meaning is not None)
+    return next((found.word for found in same if found and meaning and found.things == meaning.things), noun)
+
+
 def plural(noun: str) -> str:
     """The plural of a noun; of its last word where it has several."""
     head, _, last = noun.rpartition(" ")
@@ -273,6 +302,16 @@ def _some(count: int, label: str) -> str:
     if count == 1:
         return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
     return f"{_NUMBERS[count] if count < len(_NUMBERS) else count} {plural(label)}"
+
+
+def _at_least(found: Sighting) -> str:
+    """No more than is sure of a number of things."""
+    return _some(1, found.label) if len(found.clear) == 1 else f"at least one {found.label}"
+
+
+def _place_of(finding: Finding) -> str:
+    assert finding.box is not None
+    return place(finding.box)
 
 
 def _listed(parts: Sequence[str]) -> str:

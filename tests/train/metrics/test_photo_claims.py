@@ -19,6 +19,7 @@ def claims(text: str) -> list[tuple[str, int, bool, tuple[str, ...], bool]]:
         ("There are two dogs and a cat.", [("dog", 2, True, (), True), ("cat", 1, False, (), True)]),
         ("I see two dogs: on the left and in the middle.", [("dog", 2, True, ("left", "middle"), True)]),
         ("Dogs and people run.", [("dog", 2, False, (), True), ("person", 2, False, (), True)]),
+        ("I see at least two dogs.", [("dog", 2, False, (), True)]),
         ("It is a horse cart.", [("horse cart", 1, False, (), True)]),
         ("The dog is on the left of the car.", [("dog", 1, False, (), True), ("car", 1, False, (), True)]),
         ("The dog is on the left of the picture.", [("dog", 1, False, ("left",), True)]),

@@ -42,6 +42,11 @@ _FORMS: tuple[tuple[Kind, str], ...] = (
         "unknowable",
         rf"(?:where|when|who|how|why|which|what)\b.*\b(?:{PICTURE}|this|it) (?:was )?(?:taken|shot|made)\b",
     ),
+    (
+        "unknowable",
+        rf"who (?:owns|bought|built|drew|painted|sold)\b|who{_IS} {_THE}owner\b|where{_IS} .+ (?:bought|born|made)\b"
+        rf"|what (?:does|do) .+ (?:weigh|cost|smell|taste|feel|sound)\b|what{_IS} (?:hidden|hiding)\b",
+    ),
     ("unknowable", r"(?:how old|what time|what day|what year|which year|how much|what is the name of)\b"),
     ("describe", rf"{_ANY}(?:describe|caption|summari[sz]e)\b.*"),
     (

@@ -130,9 +130,9 @@ def _number(before: list[str], *, plural: bool) -> tuple[int, bool] | None:
     """How many the words before a noun say, and whether exactly; None if they make it no noun."""
     for word in reversed(before):
         if word in _COUNTS:
-            return _COUNTS.index(word), True
+            return _COUNTS.index(word), "least" not in before
         if word.isdigit():
-            return int(word), True
+            return int(word), "least" not in before
         if word in _ARTICLES:
             return 1 + plural, False
         if word in _JOINS:

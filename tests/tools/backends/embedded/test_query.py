@@ -87,6 +87,50 @@ def test_a_class_of_the_classifier_is_such_a_query():
     torch.testing.assert_close(Query(weight, bias).likeness(head, evidence), as_likeness(logits, evidence))
 
 
+# -- known things -----------------------------------------------------------------------------------------------------
+
+KNOWN = SHAPE.model_copy(update={"known": 4})
+
+
+def knowing(seed: int = 0) -> tuple[QueryAdapter, torch.Tensor, torch.Tensor]:
+    """An adapter, and the four queries that it knows."""
+    torch.manual_seed(seed)
+    weights, biases = torch.randn(4, SHAPE.dims), torch.randn(4)
+    return QueryAdapter(KNOWN, Basis.of(features(), SHAPE.dims), (weights, biases)), weights, biases
+
+
+def test_who_aims_at_a_known_thing_gets_its_query_whatever_the_aims_length():
+    weights, biases = torch.cat([torch.eye(3), -torch.ones(1, 3)]) * 5, torch.randn(4)
+    adapter = QueryAdapter(KNOWN, Basis.of(features(), SHAPE.dims), (weights, biases))
+    found, bias = adapter.mixed(weights * 0.01, torch.zeros(4))
+    torch.testing.assert_close(found, weights, atol=0.1, rtol=0.05)
+    torch.testing.assert_close(bias, biases, atol=0.1, rtol=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_query_lies_among_the_known_ones(seed: int):
+    adapter, weights, biases = knowing(seed)
+    found, bias = adapter.mixed(torch.randn(20, SHAPE.dims) * 9, torch.randn(20))
+    for mixture, known in ((found, weights), (bias[:, None], biases[:, None])):
+        assert bool((mixture <= known.amax(dim=0) + 1e-5).all())
+        assert bool((mixture >= known.amin(dim=0) - 1e-5).all())
+
+
+def test_without_known_things_the_aim_is_the_query():
+    weights, biases = torch.randn(2, SHAPE.dims), torch.randn(2)
+    found = make_adapter().mixed(weights, biases)
+    assert torch.equal(found[0], weights)
+    assert torch.equal(found[1], biases)
+
+
+def test_known_things_are_saved(tmp_path: Path):
+    adapter, weights, _ = knowing()
+    save_adapter(adapter, tmp_path / "adapter.safetensors", {})
+    torch.testing.assert_close(
+        load_adapter(tmp_path / "adapter.safetensors").known_weights, weights, atol=1e-2, rtol=1e-2
+    )
+
+
 # -- the file ---------------------------------------------------------------------------------------------------------
 
 

@@ -17,10 +17,19 @@ def test_it_is_a_sight(sight):
 
 def test_a_survey_tells_of_the_cat(sight, picture):
     survey = sight.survey(picture)
-    assert survey.findings[0].label == "cat"
+    assert survey.sightings[0].label == "cat"
+    assert survey.sightings[0].trust > 0.8
     assert survey.names[0][0] in ("cat", "domestic cat", "Egyptian cat", "tabby")
     assert set(survey.colors) & {"brown", "orange", "gray"}
-    assert all(finding.score >= 0.3 for finding in survey.findings)
+    assert all(finding.score >= 0.3 for one in survey.sightings for finding in one.findings)
+
+
+def test_what_is_not_there_is_trusted_less(sight, picture):
+    there, other = sight.find(picture, "cat"), sight.find(picture, "dog")
+    assert there.trust > 0.8 > 0.4 > other.trust
+    assert 0 < sight.find(picture, "animal").trust <= 1
+    assert not sight.find(picture, "bus").findings
+    assert sight.find(picture, "bus").trust == 0
 
 
 def test_names_are_as_narrow_as_what_is_seen_allows(vision, picture):
