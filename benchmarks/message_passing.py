@@ -1,29 +1,37 @@
 """What is each half of the message worth? Words, signals and both, on the same photos (the paper's Figure 4).
 
-    python benchmarks/message_passing.py --run STAGE_3_OUT --photos PHOTOS --cutouts CUTOUTS [--count 60] [--seeds 3]
+    python benchmarks/message_passing.py --run STAGE_3_OUT --photos PHOTOS --cutouts CUTOUTS --voc VOC [--seeds 3]
 
 STAGE_3_OUT is what ``python -m vitron_agent.train.stage3_decoder`` left: its targets, and the steps that the frozen LLM
-has read. PHOTOS and CUTOUTS as for stage 1. All arms are learned here, from the same phrases for as many passes:
+has read. PHOTOS, CUTOUTS and VOC as for stage 3. All arms are learned here, from the same phrases and pictures for as
+many passes, with the same two losses:
 
 - table: the word channel as it ships, a table of words from WordNet; nothing is learned.
 - encoder: the words of the instruction, read by an encoder of its own with at least as many parameters as the signal
   heads.
 - encoder on LLM words: the same on the LLM's own word embeddings.
 - signal: signal heads on the LLM's states.
-- hybrid: table and signal through the gate, as it ships (the gate is chosen on photos of the validation part).
+- hybrid: table and signal through the gate, as it ships; where the table has no entry, the signal.
 
-Controls: the signal of another phrase (shuffled), and no signal at all (zero).
+Controls: the signal of another phrase (shuffled), and no signal at all (zero). From where on a thing counts as there is
+chosen for each arm on pictures of the validation part: a tenth of what isn't there passes.
 
-First table, *names*: 1,000 photos hold one of a class whose word and look were held out of everything; at which place
-does its query rank it? Ridge regression from the same states to class weights is the baseline. Second table, *things*:
-held-out things, pasted on photos, are looked for by name and by description; pointing, the best box's overlap, mask
-overlap of the localiser's map, and how often anything was returned (``ran``). Mean and spread over seeds.
+First table, *names*: photos hold one of a class whose word and look were held out of everything; at which place does
+its query rank it? Ridge regression from the same states to class weights is the baseline. The others, *things* on
+pasted photos and on photos of VOC (every fifth, which no arm learned from; the word channel, whose queries all arms
+learn from, did): held-out things by name and by gloss; and phrases that the table has no entry for
+(``unlisted.tsv``), about things that are held out, that are known, and of VOC. *best*: the map's best place lies on the
+thing, whatever the threshold; *pointing*: the best finding does; *box_iou*: the best box; *ran*: anything was found;
+*auc*: of telling what is there from what isn't. Mean and spread over seeds.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -40,28 +48,44 @@ from vitron_agent.model.encoders.dense import SIZES, DenseEncoder, fit
 from vitron_agent.model.encoders.weights import load_encoder
 from vitron_agent.model.signals import SignalConfig, SignalHeads
 from vitron_agent.model.vitron import VitronModel
-from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
-from vitron_agent.tools.backends.embedded.instances import overlaps
-from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter, save_adapter
+from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter
 from vitron_agent.tools.backends.embedded.vision import View, Vision
-from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.tools.phrases.nouns import Meaning, load_nouns
 from vitron_agent.tools.phrases.parse import parse_phrase
+from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.folder import Photo, read_photos
 from vitron_agent.train.data.photos.kinds import Kinds
-from vitron_agent.train.data.photos.split import Part
-from vitron_agent.train.fit import Schedule
-from vitron_agent.train.fit import fit as train
-from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
+from vitron_agent.train.data.photos.split import VOC_KINDS, Part
+from vitron_agent.train.data.voc import held_out, read_voc
+from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, examples
 from vitron_agent.train.signals.arms import SignalArm, WordArm, word_ids
-from vitron_agent.train.signals.cases import Case, pasted_cases, states_of
-from vitron_agent.train.signals.gate import choose_gate, see_all, wanted_places
+from vitron_agent.train.signals.cases import pasted_cases, states_of
+from vitron_agent.train.signals.gallery import (
+    Gallery,
+    Known,
+    pasted_pictures,
+    photo_pictures,
+    see_gallery,
+    voc_pictures,
+)
+from vitron_agent.train.signals.gate import FALSE_ALARMS, choose_gate, see_all, threshold_at
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
-from vitron_agent.train.signals.states import States, load_states
+from vitron_agent.train.signals.pictures import ignore_unknown
+from vitron_agent.train.signals.places import PlaceLoss
+from vitron_agent.train.signals.states import States, load_states, save_states
 from vitron_agent.train.signals.targets import Targets, load_targets
-from vitron_agent.train.stage3_decoder import new_adapter
+from vitron_agent.train.signals.trials import Answer, Say, answer, questions, summary
+from vitron_agent.train.stage3_decoder import Config, embedded, learn_arm, new_adapter
 
-ARMS = ("table", "encoder", "encoder on LLM words", "signal", "hybrid")
+LEARNED = ("encoder", "encoder on LLM words", "signal")
+HOLDOUT = "0/5"
+"""The photos of VOC that are asked about."""
+_VOC_PICTURES = 100
+"""Of the others, so many are learned from."""
 _SIZE = SIZES[0]
+_VOC = frozenset(ids[0] for ids in VOC_KINDS.values())
+_NOTHING = -1e4
+Groups = Mapping[str, Sequence[Phrase]]
 
 
 @dataclass(frozen=True)
@@ -76,6 +100,7 @@ class Material:
         encode: The LLM's tokenizer.
         embeddings: [vocabulary, width], the LLM's word embeddings.
         targets: What is learned.
+        places: On pictures.
     """
 
     phrases: Sequence[Phrase]
@@ -85,6 +110,7 @@ class Material:
     encode: Callable[[str], list[int]]
     embeddings: Tensor
     targets: Targets
+    places: PlaceLoss
 
     def words_of(self, phrase: Phrase) -> Tensor:
         """What the encoders read."""
@@ -95,34 +121,30 @@ Asker = Callable[[Phrase], Query]
 """An arm that was learned."""
 
 
-def learn(arm: str, material: Material, seed: int, epochs: float, out: Path) -> tuple[Asker, QueryAdapter]:
+def learn(arm: str, material: Material, seed: int, config: Config, out: Path) -> tuple[Asker, QueryAdapter]:
     """Learns one arm."""
     torch.manual_seed(seed)
-    targets, loss = material.targets, AlignmentLoss(material.targets)
-    adapter = new_adapter(SignalConfig(), targets)
+    alignment = AlignmentLoss(material.targets)
+    adapter = new_adapter(SignalConfig(), material.targets)
     if arm == "signal":
-        model: torch.nn.Module = SignalArm(SignalHeads(SignalConfig(), material.states.shape[2]), adapter)
+        model: SignalArm | WordArm = SignalArm(SignalHeads(SignalConfig(), material.states.shape[2]), adapter)
         given, asked = material.states, lambda phrase: material.asked[phrase.text]
     else:
         known = material.embeddings if arm == "encoder on LLM words" else None
         model = WordArm(adapter, len(material.embeddings), known)
         given, asked = material.words, material.words_of
-    rows = [loss.row(phrase) if phrase.group is Group.TRAIN else None for phrase in material.phrases]
-    examples = [
-        {"input_ids": [0], "labels": [row], "given": each}
-        for row, each in zip(rows, given, strict=True)
-        if row is not None
-    ]
-    schedule = Schedule(epochs=epochs, learning_rate=1e-3, batch=64, seed=seed, save_steps=100_000)
-    train(model, examples, collate, loss, schedule, out / f"{arm}-{seed}".replace(" ", "_"))
+    made = examples(material.phrases, given, alignment)
+    folder = out / f"{arm}-{seed}".replace(" ", "_")
+    learn_arm(replace(config, seed=seed, save_steps=100_000), model, made, alignment, material.places, folder)
     model.eval()
 
+    @cache
     @torch.inference_mode()
-    def ask(phrase: Phrase) -> Query:
-        weight, bias = model(asked(phrase)[None])
-        return adapter.query(weight[0], bias[0])
+    def query(phrase: Phrase) -> Query:
+        weights, biases = adapter.mixed(*model(asked(phrase)[None]))
+        return adapter.query(weights[0], biases[0])
 
-    return ask, adapter
+    return query, adapter
 
 
 class Album:
@@ -182,34 +204,6 @@ def _flat(states: Tensor) -> Tensor:
     return torch.cat([first.mean(dim=-2), second.mean(dim=-2)], dim=-1)
 
 
-def look_for(grounding: EmbeddedGrounding, view: View, case: Case, words: str, query: Query | None) -> dict[str, float]:
-    """What one request is worth."""
-    found = grounding.search_phrase(view, parse_phrase(words, load_nouns()), query=query)
-    boxes = np.array([finding.box for finding in found.findings]).reshape(-1, 4)
-    if found.places is None or not len(boxes):
-        return {"pointing": 0.0, "box_iou": 0.0, "mask_iou": 0.0, "ran": 0.0}
-    x, y = map(float, dict(found.findings[0].facts)["point"].split())
-    left, top, right, bottom = case.box
-    rows, columns = found.places.mask.shape
-    wanted = wanted_places(case.mask, (rows, columns)).numpy() > 0.5
-    seen = found.places.mask.numpy() > 0
-    return {
-        "pointing": float(left <= x <= right and top <= y <= bottom),
-        "box_iou": float(max(overlaps(np.array(case.box), boxes))),
-        "mask_iou": float((seen & wanted).sum() / max(1, (seen | wanted).sum())),
-        "ran": 1.0,
-    }
-
-
-def calibrate(
-    adapter: QueryAdapter, ask: Asker, vision: Vision, cases: Sequence[tuple[Case, View]], path: Path
-) -> EmbeddedGrounding:
-    """Grounding with an arm's adapter, whose gate and threshold were chosen on cases."""
-    choose_gate(adapter, vision, see_all(vision, cases, ask))
-    save_adapter(adapter, path, {})
-    return EmbeddedGrounding(vision, path)
-
-
 def compare_names(
     material: Material, album: Album, arms: Mapping[str, Sequence[Asker]], seed: int
 ) -> dict[str, list[dict[str, float]]]:
@@ -250,60 +244,83 @@ def show(title: str, found: Mapping[str, Sequence[Mapping[str, float]]], log: Co
     log.print(table)
 
 
-class Things:
-    """The second table: cases of held-out things, and of things to calibrate on.
+@dataclass(frozen=True)
+class Channel:
+    """What answers questions, and from where on it counts a thing as there, by whether the table has an entry."""
 
-    Args:
-        vision: Looks.
-        calibration: Cases of the validation part.
-        cases: What is measured.
-    """
-
-    def __init__(self, vision: Vision, calibration: Sequence[Case], cases: Sequence[Case]) -> None:
-        self.vision = vision
-        self.calibration = [(case, self._look(case)) for case in track(calibration, "looking at photos")]
-        self.cases = [(case, self._look(case)) for case in track(cases, "looking at photos")]
-
-    def _look(self, case: Case) -> View:
-        return self.vision.look(case.pixels, case.name)
-
-    def measure(
-        self, grounding: EmbeddedGrounding, described: bool, words: bool, ask: Asker | None
-    ) -> dict[str, float]:
-        """Means over the cases that are, or aren't, asked for by a description."""
-        rows = [
-            look_for(grounding, view, case, case.phrase.text if words else "", ask(case.phrase) if ask else None)
-            for case, view in self.cases
-            if case.phrase.described is described
-        ]
-        return {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
-
-    def shuffled(self, ask: Asker, seed: int) -> Asker:
-        """The same arm, asked with another case's phrase."""
-        phrases = list({case.phrase.text: case.phrase for case, _ in self.cases}.values())
-        turned = phrases[1 + seed :] + phrases[: 1 + seed]
-        others = {phrase.text: other for phrase, other in zip(phrases, turned, strict=True)}
-        return lambda phrase: ask(others[phrase.text])
+    say: Say
+    listed: float = -math.inf
+    unlisted: float = -math.inf
 
 
-def compare_things(
-    things: Things, arms: Mapping[str, Sequence[tuple[Asker, QueryAdapter]]], described: bool, out: Path
-) -> dict[str, list[dict[str, float]]]:
-    """The second table, for names or for descriptions."""
-    found: dict[str, list[dict[str, float]]] = {"table": [], "hybrid": [], "signal, shuffled": [], "signal, zero": []}
-    found["table"].append(things.measure(EmbeddedGrounding(things.vision, None), described, True, None))
-    for arm, seeds in arms.items():
-        for seed, (ask, adapter) in enumerate(seeds):
-            grounding = calibrate(adapter, ask, things.vision, things.calibration, out / f"{arm}-{seed}.safetensors")
-            found.setdefault(arm, []).append(things.measure(grounding, described, False, ask))
-            if arm == "signal":
-                found["hybrid"].append(things.measure(grounding, described, True, ask))
-                other = things.shuffled(ask, seed)
-                found["signal, shuffled"].append(things.measure(grounding, described, False, other))
-                dims = adapter.shape.dims
-                nothing = adapter.query(torch.zeros(dims), torch.zeros(()))
-                found["signal, zero"].append(things.measure(grounding, described, False, lambda _, q=nothing: q))
+def in_table(phrase: Phrase) -> Meaning | None:
+    """What the table of words makes of it."""
+    return parse_phrase(phrase.text, load_nouns()).sought
+
+
+def channels(vision: Vision, arms: Mapping[str, Sequence[tuple[Asker, QueryAdapter]]], others: Mapping[str, Phrase],
+             ) -> dict[str, list[Say]]:  # fmt: skip
+    """What each arm says, of each seed."""
+
+    def table(view: View, phrase: Phrase) -> Tensor | None:
+        meaning = in_table(phrase)
+        return None if meaning is None else vision.likeness(view, meaning)
+
+    def signal(ask: Asker, view: View, phrase: Phrase) -> Tensor:
+        return view.like_signal(ask(phrase))
+
+    def hybrid(ask: Asker, adapter: QueryAdapter, view: View, phrase: Phrase) -> Tensor:
+        words, signals = table(view, phrase), signal(ask, view, phrase)
+        return signals if words is None else adapter.blend(words, signals)
+
+    learned = {arm: [partial(signal, ask) for ask, _ in seeds] for arm, seeds in arms.items()}
+    return {
+        "table": [table],
+        **learned,
+        "hybrid": [partial(hybrid, *both) for both in arms["signal"]],
+        "signal, shuffled": [partial(_of_another, say, others) for say in learned["signal"]],
+        "signal, zero": [lambda view, _: torch.full((3, *view.features.grid), _NOTHING)],
+    }
+
+
+def _of_another(say: Say, others: Mapping[str, Phrase], view: View, phrase: Phrase) -> Tensor | None:
+    return say(view, others[phrase.text])
+
+
+def answers(
+    pictures: Iterable[Known], groups: Groups, absent: int, vision: Vision, asked: Mapping[str, Sequence[Channel]]
+) -> dict[str, list[list[Answer]]]:
+    """All answers, by arm and seed."""
+    found: dict[str, list[list[Answer]]] = {arm: [[] for _ in seeds] for arm, seeds in asked.items()}
+    for number, known in enumerate(track(list(pictures), "asking")):
+        view = vision.look(known.load()[0], known.name)
+        for question in questions(known, groups, absent, Random(number)):
+            listed = in_table(question.phrase) is not None
+            for arm, seeds in asked.items():
+                for answered, channel in zip(found[arm], seeds, strict=True):
+                    threshold = channel.listed if listed else channel.unlisted
+                    answered.append(answer(question, view, vision, channel.say, threshold))
     return found
+
+
+def calibrated(
+    says: Mapping[str, Sequence[Say]], found: Mapping[str, Sequence[Sequence[Answer]]]
+) -> dict[str, list[Channel]]:
+    """Channels of which a tenth of what isn't there passes, on the validation part's listed phrases."""
+    peaks = {
+        arm: [threshold_at([one.peak for one in each if not one.there], FALSE_ALARMS) for each in seeds]
+        for arm, seeds in found.items()
+    }
+    made = {
+        arm: [Channel(say, one, one) for say, one in zip(seeds, peaks[arm], strict=True)] for arm, seeds in says.items()
+    }
+    made["hybrid"] = [
+        replace(one, unlisted=threshold) for one, threshold in zip(made["hybrid"], peaks["signal"], strict=True)
+    ]
+    for control in ("signal, shuffled", "signal, zero"):
+        pairs = zip(says[control], peaks["signal"], strict=False)
+        made[control] = [Channel(say, one, one) for say, one in pairs]
+    return made
 
 
 def main() -> None:
@@ -312,68 +329,126 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="what stage 3 left")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--cutouts", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=60, help="held-out things that are looked for, of each sort")
+    parser.add_argument("--voc", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=30, help="pictures of each sort that things are looked for on")
+    parser.add_argument("--pasted", type=int, default=300, help="pasted pictures to learn from")
+    parser.add_argument("--arms", nargs="+", default=list(LEARNED), choices=LEARNED, help="which are learned")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=float, default=20, help="passes over the phrases, of each arm")
+    parser.add_argument("--epochs", type=float, default=8, help="passes of each arm, before those on pictures")
+    parser.add_argument("--place-epochs", type=float, default=3, help="passes of each arm with the loss of places")
     parser.add_argument("--out", type=Path, required=True, help="folder for what is learned and seen on the way")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     log = Console()
     settings = Settings.load()
-    options.out.mkdir(parents=True, exist_ok=True)
     phrases = read_phrases()
-    by_text = {phrase.text: phrase for phrase in phrases}
-    states = load_states(options.run / "states.safetensors")
-    new = [phrase for phrase in phrases if phrase.group is Group.NEW_THING]
-    cases = [
-        case
-        for described in (False, True)
-        for case in pasted_cases(
-            options.photos, options.cutouts, Part.TEST_NEW,
-            [phrase for phrase in new if phrase.described is described], options.count,
-        )
+    photos, cutouts = read_photos(options.photos, Kinds(), ignore_unknown), Cutouts(options.cutouts)
+    rest, test = held_out(read_voc(options.voc), HOLDOUT)
+    unlisted = read_unlisted()
+    shown = {part: {one.wordnet_id for one in cutouts.usable(part)} for part in Part}
+    of = {part: [phrase for phrase in phrases if phrase.things[0] in ids] for part, ids in shown.items()}
+    new = [phrase for phrase in of[Part.TEST_NEW] if phrase.group is Group.NEW_THING and in_table(phrase)]
+    learned = [phrase for phrase in phrases if phrase.group is Group.TRAIN and in_table(phrase)]
+    val = [phrase for phrase in of[Part.VAL] if phrase.group is Group.TRAIN and in_table(phrase)]
+    val += Random(0).sample(learned, 30)
+    pasted = partial(pasted_pictures, photos, cutouts)
+    trials: list[tuple[list[Known], Groups]] = [
+        (list(pasted(Part.TEST_NEW, options.count)), {
+            "new things by name": [phrase for phrase in new if not phrase.described],
+            "new things by gloss": [phrase for phrase in new if phrase.described],
+            "new things, not in the table": [one for one in unlisted if one.things[0] in shown[Part.TEST_NEW]],
+        }),
+        (list(pasted(Part.TEST_SEEN, options.count)), {
+            "known things, not in the table": [one for one in unlisted if one.things[0] in shown[Part.TEST_SEEN]],
+        }),
+        (list(voc_pictures(test[: options.count])), {
+            "VOC, not in the table": [one for one in unlisted if one.things[0] in _VOC],
+        }),
     ]  # fmt: skip
-    learned = [phrase for phrase in phrases if phrase.group is Group.TRAIN]
-    calibration = list(pasted_cases(options.photos, options.cutouts, Part.VAL, learned, options.count // 2))
-    album_photos = read_photos(options.photos, Kinds(), lambda bad: log.print(bad.why))
-    material = _material(options.run, states, by_text, [case.phrase for case in (*cases, *calibration)], album_photos)
+    gallery = see_gallery(
+        chain(
+            pasted(Part.TRAIN, options.pasted), photo_pictures(photos, cutouts), voc_pictures(rest[:_VOC_PICTURES])
+        ),
+        load_encoder(settings.cache), options.out / "gallery",
+    )  # fmt: skip
+    asked = [phrase for _, groups in trials for group in groups.values() for phrase in group]
+    material = _material(options.run, {one.text: one for one in phrases}, [*asked, *val], photos, gallery, options.out)
+    config = replace(embedded(), epochs=options.epochs, place_epochs=options.place_epochs)
     arms = {
-        arm: [learn(arm, material, seed, options.epochs, options.out) for seed in range(options.seeds)]
-        for arm in ("encoder", "encoder on LLM words", "signal")
+        arm: [learn(arm, material, seed, config, options.out) for seed in range(options.seeds)] for arm in options.arms
     }
-    album = Album(album_photos, settings.cache, options.out / "album")
-    askers = {arm: [ask for ask, _ in found] for arm, found in arms.items()}
-    results = {"names": compare_names(material, album, askers, 0)}
+    album = Album(photos, settings.cache, options.out / "album")
+    results = {
+        "names": compare_names(material, album, {arm: [ask for ask, _ in found] for arm, found in arms.items()}, 0)
+    }
     show("held-out words: at which place is their photo?", results["names"], log)
-    encoder = DenseEncoder(settings.cache, remember=1)
-    things = Things(Vision(encoder), calibration, cases)
-    for described, title in ((False, "held-out things, by name"), (True, "held-out things, by description")):
-        results[title] = compare_things(things, arms, described, options.out)
-        count = sum(case.phrase.described is described for case in cases)
-        show(f"{title}: {count} cases", results[title], log)
+    vision = Vision(DenseEncoder(settings.cache, remember=1))
+    cases = list(pasted_cases(options.photos, options.cutouts, Part.VAL, val, options.count // 2))
+    pairs = [(case, vision.look(case.pixels, case.name)) for case in cases]
+    for ask, adapter in arms["signal"]:
+        losses = choose_gate(adapter, vision, see_all(vision, pairs, ask))
+        log.print(
+            "loss by the share of signals:", ", ".join(f"{share:.1f}: {loss:.4f}" for share, loss in losses.items())
+        )
+    del pairs
+    says = channels(vision, arms, _others([*asked, *val]))
+    plain = {arm: [Channel(say, math.inf, math.inf) for say in seeds] for arm, seeds in says.items()}
+    found = answers(pasted(Part.VAL, options.count), {"val": val}, 20, vision, plain)
+    ready = calibrated(says, found)
+    for pictures, groups in trials:
+        found = answers(pictures, groups, 6, vision, ready)
+        for group in groups:
+            rows = {
+                arm: [summary([one for one in each if one.group == group]) for each in seeds]
+                for arm, seeds in found.items()
+            }
+            count = sum(one.there for one in found["table"][0] if one.group == group)
+            results[group] = rows
+            show(f"{group}: {count} things", rows, log)
     if options.json:
         log.print_json(json.dumps(results))
 
 
+def read_unlisted() -> list[Phrase]:
+    """Phrases that the table has no entry for."""
+    lines = (Path(__file__).parent / "unlisted.tsv").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("\t") for line in lines if not line.startswith("#")]
+    return [Phrase(text, (kind,), Group.NEW_WORD, described=True) for kind, text in pairs]
+
+
+def _others(phrases: Sequence[Phrase]) -> dict[str, Phrase]:
+    """For each phrase one about something else."""
+    different = list({phrase.text: phrase for phrase in phrases}.values())
+    mixed = Random(0).sample(different, len(different))
+    return {
+        phrase.text: next(other for other in mixed[number + 1 :] + mixed if other.things != phrase.things)
+        for number, phrase in enumerate(mixed)
+    }
+
+
 def _material(
-    run: Path, states: States, by_text: Mapping[str, Phrase], asked: Sequence[Phrase], photos: Sequence[Photo]
-) -> Material:
-    """With the states of a plain request for everything that is asked about."""
+    run: Path, by_text: Mapping[str, Phrase], asked: Sequence[Phrase], photos: Sequence[Photo], gallery: Gallery,
+    out: Path,
+) -> Material:  # fmt: skip
+    """With the states of a plain request for everything that is asked about, read once."""
+    states, targets = load_states(run / "states.safetensors"), load_targets(run / "targets.safetensors")
     model = VitronModel.from_pretrained(run / "model").eval()
     phrases = [by_text[text] for text in states.texts]
     shown = {photo.kind.wordnet_id for photo in photos}
     words = {phrase.things[0]: phrase for phrase in phrases if _is_new_word(phrase) and phrase.things[0] in shown}
-    learned = [phrase for phrase in by_text.values() if phrase.group is Group.TRAIN]
-    requests = states_of(SignalReader(model), model.tokenizer, [*asked, *words.values()], learned)
+    wanted = [*asked, *words.values()]
+    path = out / "asked.safetensors"
+    if not path.is_file():
+        learned = [phrase for phrase in by_text.values() if phrase.group is Group.TRAIN]
+        read = states_of(SignalReader(model), model.tokenizer, wanted, learned)
+        save_states(States(torch.stack(list(read.values())), tuple(read), torch.zeros(len(read))), path)
+    kept, encode = load_states(path), model.tokenizer.encode_text
     return Material(
-        phrases, states.hidden.float(), _words(states, model.tokenizer.encode_text),
-        requests, model.tokenizer.encode_text, model.llm.get_input_embeddings().weight.detach().clone(),
-        load_targets(run / "targets.safetensors"),
+        phrases, states.hidden.float(), torch.stack([word_ids(text, encode) for text in states.texts]),
+        dict(zip(kept.texts, kept.hidden, strict=True)), encode,
+        model.llm.get_input_embeddings().weight.detach().clone(), targets,
+        PlaceLoss(targets.ids, targets.basis, gallery),
     )  # fmt: skip
-
-
-def _words(states: States, encode: Callable[[str], list[int]]) -> Tensor:
-    return torch.stack([word_ids(text, encode) for text in states.texts])
 
 
 if __name__ == "__main__":

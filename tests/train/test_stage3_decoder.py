@@ -15,11 +15,12 @@ from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
 from vitron_agent.tools.backends.embedded.query import load_adapter
 from vitron_agent.tools.backends.embedded.vision import Vision
-from vitron_agent.train.signals.aligning import AlignmentLoss
+from vitron_agent.train.signals.aligning import AlignmentLoss, examples
+from vitron_agent.train.signals.arms import SignalArm
 from vitron_agent.train.signals.phrases import Group, Phrase
 from vitron_agent.train.signals.states import States, load_states
 from vitron_agent.train.signals.targets import Targets
-from vitron_agent.train.stage3_decoder import begin_tokens, debug, examples, learn_heads, main, new_adapter
+from vitron_agent.train.stage3_decoder import begin_tokens, debug, learn_arm, main, new_adapter
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's
 BEGIN = " the image cat red make remove now new"
@@ -58,20 +59,14 @@ def vitron_of_eight() -> VitronModel:
     return make_vitron(signals=SignalConfig(dim=6))
 
 
-def test_what_is_held_out_or_has_no_target_is_no_example(targets):
-    loss = AlignmentLoss(targets)
-    made = examples(states_of(8), phrases_of(), loss)
-    assert [one["labels"] for one in made] == [[0], [2], [3]] * 2
-    for group in (Group.NEW_WORD, Group.NEW_THING):
-        assert examples(states_of(8), phrases_of(group), loss) == []
-
-
 def test_heads_and_adapter_learn_what_states_are_about(targets, tmp_path: Path):
     torch.manual_seed(0)
     heads = SignalHeads(tiny.SIGNALS, 32)
     before = {name: value.clone() for name, value in heads.state_dict().items()}
     config = replace(debug(), epochs=40, learning_rate=1e-2)
-    adapter = learn_heads(config, heads, states_of(), phrases_of(), targets, tmp_path)
+    alignment, adapter = AlignmentLoss(targets), new_adapter(tiny.SIGNALS, targets)
+    made = examples(phrases_of() * 6, states_of().hidden, alignment)
+    learn_arm(config, SignalArm(heads, adapter), made, alignment, None, tmp_path)
     assert torch.equal(heads.tokens, before["tokens"])
     assert not torch.equal(heads.shared[1].weight, before["shared.1.weight"])
     assert float(adapter.gate.detach()) == 0  # it is chosen last
@@ -85,7 +80,7 @@ def test_heads_and_adapter_learn_what_states_are_about(targets, tmp_path: Path):
 
 def test_a_new_adapter_has_the_sizes_of_signals_and_targets(targets):
     shape = new_adapter(tiny.SIGNALS, targets).shape
-    assert (shape.tokens, shape.signal_dims, shape.dims, shape.channels) == (5, 6, 6, 12)
+    assert (shape.tokens, shape.signal_dims, shape.dims, shape.channels, shape.known) == (5, 6, 6, 12, 4)
 
 
 @pytest.fixture

@@ -53,14 +53,16 @@ class SignalHeads(nn.Module):
         config: The sizes.
         width: Of the LLM.
         scale: Root mean square of a word embedding's numbers in the LLM.
+        narrow: Width of the heads in the middle; None = a third of d, 3 MB less than without, and as good on words that
+            were not learned from.
     """
 
-    def __init__(self, config: SignalConfig, width: int, scale: float = 1.0) -> None:
+    def __init__(self, config: SignalConfig, width: int, scale: float = 1.0, narrow: int | None = None) -> None:
         super().__init__()
         self.config = config
         self.tokens = nn.Parameter(torch.randn(config.num_tokens, width) * scale)
-        self.shared = _head(width, config.dim)
-        self.private = _head(width, config.dim)
+        self.shared = _head(width, config.dim, narrow or config.dim // 3)
+        self.private = _head(width, config.dim, narrow or config.dim // 3)
 
     def forward(self, hidden: Tensor) -> Signals:
         """Signals of the tokens' last hidden states [..., n_s + n_p, width], those of v_s first."""
@@ -68,7 +70,5 @@ class SignalHeads(nn.Module):
         return Signals(self.shared(shared), self.private(private))
 
 
-def _head(width: int, dim: int) -> nn.Sequential:
-    """Narrower in the middle: of 3 MB less, and as good on words that were not learned from."""
-    narrow = dim // 3
+def _head(width: int, dim: int, narrow: int) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, narrow), nn.GELU(), nn.Linear(narrow, dim))

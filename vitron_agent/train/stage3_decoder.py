@@ -7,18 +7,19 @@ r"""Stage 3, decoder alignment: signals come to mean to an expert what the words
 1. *Targets*: the linear query of each thing that the word channel of grounding amounts to.
 2. *States*: the frozen LLM reads requests with plans that name a phrase, and the signal tokens behind them, whose
    embeddings are those of the words of ``--begin``; their last hidden states are written down.
-3. *Heads*: signal heads and adapter are learned on these states.
+3. *Heads*: signal heads and adapter are learned on these states, first to aim at the thing's query, then also to find
+   the thing on pictures.
 4. *Gate*: how much of a likeness comes from signals is chosen on things pasted on photos, by the localiser's loss.
 
-The loss is L2 between a step's query and its thing's, and cross-entropy of telling that from the queries of other
-things. ``<|sig|>`` is never chosen by the LLM, it closes every step; so it has no NLL. The products are ``OUT/model``
-and ``OUT/grounding_signals.safetensors``.
+The first loss is L2 between a step's query and its thing's, and cross-entropy of telling that from the queries of other
+things; the second is that of places (:mod:`vitron_agent.train.signals.places`). ``<|sig|>`` is never chosen by the LLM,
+it closes every step; so it has no NLL. The products are ``OUT/model`` and ``OUT/grounding_signals.safetensors``.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,22 +29,28 @@ import torch
 from vitron_agent.config import Settings
 from vitron_agent.model.adapter import PACKAGED
 from vitron_agent.model.encoders.dense import DenseEncoder
-from vitron_agent.model.signals import SignalConfig, SignalHeads
+from vitron_agent.model.encoders.weights import load_encoder
+from vitron_agent.model.signals import SignalConfig
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.backends.embedded.learned import WEIGHTS
 from vitron_agent.tools.backends.embedded.query import Query, QueryAdapter, QueryShape, save_adapter
 from vitron_agent.tools.backends.embedded.vision import Vision
-from vitron_agent.train.data.photos.kinds import WORDNET
+from vitron_agent.train.data.photos.cutouts import Cutouts
+from vitron_agent.train.data.photos.folder import read_photos
+from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
 from vitron_agent.train.data.photos.split import Part
+from vitron_agent.train.data.voc import held_out, read_voc
 from vitron_agent.train.fit import Schedule, add_options, chosen, fit
-from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate
-from vitron_agent.train.signals.arms import SignalArm
+from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate, examples
+from vitron_agent.train.signals.arms import SignalArm, WordArm
 from vitron_agent.train.signals.cases import pasted_cases, states_of
+from vitron_agent.train.signals.gallery import Known, pasted_pictures, photo_pictures, see_gallery, voc_pictures
 from vitron_agent.train.signals.gate import choose_gate, see_all
 from vitron_agent.train.signals.phrases import Group, Phrase, read_phrases
-from vitron_agent.train.signals.pictures import bank_pictures, drawn_pictures
+from vitron_agent.train.signals.pictures import bank_pictures, drawn_pictures, ignore_unknown
+from vitron_agent.train.signals.places import PlaceLoss, TaskLoss
 from vitron_agent.train.signals.reading import draw_states, load_drawn
-from vitron_agent.train.signals.states import States, save_states
+from vitron_agent.train.signals.states import save_states
 from vitron_agent.train.signals.targets import Targets, draw_bank, load_targets, make_targets, save_targets
 
 
@@ -58,6 +65,9 @@ class Config(Schedule):
         tested: Steps about phrases of each other group.
         pictures: Whose places the targets are fitted to, of each source.
         calibration: Pasted things of the validation part that the gate is chosen on.
+        pasted: Pictures with things pasted on them, to find these on.
+        place_epochs: Passes with the loss of places, after those without.
+        place_rate: Their learning rate.
         read_bf16: Reads steps in mixed precision.
     """
 
@@ -66,12 +76,15 @@ class Config(Schedule):
     tested: int = 400
     pictures: int = 250
     calibration: int = 40
+    pasted: int = 300
+    place_epochs: float = 3
+    place_rate: float = 6e-4
     read_bf16: bool = False
 
 
 def debug() -> Config:
     """A few steps, to see that everything runs."""
-    return Config(batch=8, learned=24, tested=4, pictures=2, calibration=2)
+    return Config(batch=8, learned=24, tested=4, pictures=2, calibration=2, pasted=2, place_epochs=1)
 
 
 def embedded() -> Config:
@@ -101,32 +114,29 @@ def begin_tokens(model: VitronModel, words: str) -> None:
         model.signals.tokens.copy_(model.llm.get_input_embeddings().weight[ids])
 
 
-def examples(states: States, phrases: Sequence[Phrase], loss: AlignmentLoss) -> list[dict[str, Any]]:
-    """Of the steps about phrases to learn from whose things have a target."""
-    by_text = {phrase.text: phrase for phrase in phrases}
-    made = []
-    for hidden, text in zip(states.hidden.float(), states.texts, strict=True):
-        row = loss.row(by_text[text])
-        if by_text[text].group is Group.TRAIN and row is not None:
-            made.append({"input_ids": [0], "labels": [row], "given": hidden})
-    return made
-
-
-def learn_heads(
-    config: Config, heads: SignalHeads, states: States, phrases: Sequence[Phrase], targets: Targets, out: Path
-) -> QueryAdapter:
-    """Learns heads, in place, and an adapter on states."""
-    loss = AlignmentLoss(targets)
-    arm = SignalArm(heads, new_adapter(heads.config, targets))
-    fit(arm, examples(states, phrases, loss), collate, loss, config, out)
-    return arm.adapter
+def learn_arm(
+    config: Config,
+    arm: SignalArm | WordArm,
+    made: list[dict[str, Any]],
+    alignment: AlignmentLoss,
+    places: PlaceLoss | None,
+    out: Path,
+) -> None:
+    """Learns, in place, what signals or words mean: to aim, then also to find things on pictures, if there are any."""
+    fit(arm, made, collate, alignment, config, out)
+    if places is not None:
+        loss = TaskLoss(alignment, places, arm.adapter.mixed)
+        later = replace(config, epochs=config.place_epochs, learning_rate=config.place_rate, bf16=True)
+        fit(arm, made, collate, loss, later, out / "places")
 
 
 def new_adapter(config: SignalConfig, targets: Targets) -> QueryAdapter:
     """One that knows nothing yet."""
     channels, dims = targets.basis.matrix.shape
-    shape = QueryShape(tokens=config.num_tokens, signal_dims=config.dim, dims=dims, channels=channels)
-    return QueryAdapter(shape, targets.basis)
+    shape = QueryShape(
+        tokens=config.num_tokens, signal_dims=config.dim, dims=dims, channels=channels, known=len(targets.ids)
+    )
+    return QueryAdapter(shape, targets.basis, (targets.weights, targets.biases))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -158,7 +168,11 @@ def main(arguments: list[str] | None = None) -> None:
     _draw(options.out / "states", config, reader, phrases)
     states = load_drawn(options.out / "states")
     save_states(states, options.out / "states.safetensors")
-    adapter = learn_heads(config, model.signals, states, phrases, targets, options.out / "heads")
+    adapter = new_adapter(model.signals.config, targets)
+    by_text, alignment = {phrase.text: phrase for phrase in phrases}, AlignmentLoss(targets)
+    made = examples([by_text[text] for text in states.texts], list(states.hidden), alignment)
+    places = _places(options, config, targets)
+    learn_arm(config, SignalArm(model.signals, adapter), made, alignment, places, options.out / "heads")
     if options.cutouts:
         _open_gate(options, config, adapter, reader, phrases)
     model.save_pretrained(options.out / "model")
@@ -179,6 +193,25 @@ def _targets(options: argparse.Namespace, config: Config) -> Targets:
         bank = draw_bank(track(pictures, "looking at pictures", total=None), encoder, config.seed)
         save_targets(make_targets(bank, Vision(encoder, options.grounding or WEIGHTS), encoder), path)
     return load_targets(path)
+
+
+def _places(options: argparse.Namespace, config: Config, targets: Targets) -> PlaceLoss | None:
+    """None without pictures whose things are known."""
+    from rich.progress import track
+
+    pictures: list[Iterator[Known]] = []
+    if options.cutouts:
+        photos, cutouts = read_photos(options.photos, Kinds(options.wordnet), ignore_unknown), Cutouts(options.cutouts)
+        pictures += pasted_pictures(photos, cutouts, Part.TRAIN, config.pasted), photo_pictures(photos, cutouts)
+    if options.voc:
+        annotated = list(read_voc(options.voc))
+        kept = held_out(annotated, options.holdout)[0] if options.holdout else annotated
+        pictures.append(voc_pictures(kept[: config.pictures]))
+    if not pictures:
+        return None
+    network = load_encoder(Settings.load().cache)
+    known = track(chain(*pictures), "looking at things", total=None)
+    return PlaceLoss(targets.ids, targets.basis, see_gallery(known, network, options.out / "gallery"))
 
 
 def _open_gate(

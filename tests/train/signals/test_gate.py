@@ -11,13 +11,13 @@ from tests.train.signals.conftest import thing
 from vitron_agent.tools.backends.embedded.query import QueryAdapter, QueryShape
 from vitron_agent.tools.backends.embedded.vision import Places
 from vitron_agent.train.signals.cases import Case
-from vitron_agent.train.signals.gate import Seen, best_threshold, choose_gate, see_all, wanted_places
+from vitron_agent.train.signals.gate import Seen, choose_gate, see_all, strongest, threshold_at, wanted_places
 from vitron_agent.train.signals.phrases import Group, Phrase
 
 THING = torch.zeros(4, 5)
 THING[1:3, 1:4] = 1
 RIGHT, WRONG = (6 * THING - 3).expand(3, 4, 5), (3 - 6 * THING).expand(3, 4, 5)
-NOTHING = torch.full((3, 4, 5), -3.0)
+NOTHING = torch.tensor([-3.0])
 
 
 class Plain:
@@ -59,27 +59,32 @@ def test_it_is_where_both_together_are_best():
 
 
 def test_cases_without_words_say_only_from_where_on_a_thing_is_there():
-    more = [Seen(None, None, RIGHT * factor, THING, RIGHT * factor / 20) for factor in torch.linspace(0.1, 1, 10)]
+    more = [Seen(None, None, RIGHT, THING, torch.tensor([value])) for value in torch.linspace(0, 1, 20)]
     adapter, losses = choose(RIGHT, RIGHT, *more)
     assert losses == choose(RIGHT, RIGHT)[1]
-    assert float(adapter.present) == pytest.approx(0.3)  # the weakest that is there; the strongest that isn't has 0.15
+    assert float(adapter.present) == pytest.approx(float(torch.linspace(0, 1, 20)[17]), abs=0.06)
 
 
-def test_the_threshold_parts_what_is_there_from_what_is_not():
-    assert float(best_threshold(torch.tensor([2.0, 5.0, 3.0]), torch.tensor([1.0, -4.0]))) == 2
+def test_a_tenth_of_what_is_not_there_passes():
     torch.manual_seed(0)
-    present, absent = torch.randn(50) + 1, torch.randn(40)
-    best = best_threshold(present, absent)
-    gain = (present >= best).float().mean() - (absent >= best).float().mean()
-    for other in torch.linspace(-3, 4, 60):
-        assert (present >= other).float().mean() - (absent >= other).float().mean() <= gain + 1e-6
+    absent = torch.randn(1000)
+    assert float((absent >= threshold_at(absent.tolist(), 0.1)).float().mean()) == pytest.approx(0.1)
+
+
+def test_a_map_is_as_strong_as_its_best_place_over_all_scales():
+    one, other = torch.zeros(3, 4, 5), torch.zeros(3, 4, 5)
+    one[0, 1, 1], other[:, 2, 2] = 6, 3
+    assert strongest([one, other]).tolist() == [2, 3]
+    assert strongest([]).shape == (0,)
 
 
 def case(word: str, described: bool = False) -> tuple[Case, SimpleNamespace]:
     """With a view on which signals look like what their query is."""
     text = f"a thing that is called {word}" if described else word
     phrase = Phrase(text, (thing(word).wordnet_id,), Group.TRAIN, described)
-    view = SimpleNamespace(features=SimpleNamespace(grid=(4, 5)), like_signal=lambda query: query)
+    view = SimpleNamespace(
+        features=SimpleNamespace(grid=(4, 5)), like_signal=lambda query: torch.full((3, 4, 5), float(len(query)))
+    )
     return Case(phrase, word, np.zeros((8, 10, 3), np.uint8), (0, 0, 1, 1), np.ones((8, 10), np.bool_)), view
 
 
@@ -87,8 +92,9 @@ def test_a_case_is_seen_by_words_by_signals_and_by_those_of_something_else():
     pairs = [case("dog"), case("poodle"), case("volcano", described=True), case("espresso")]
     seen = see_all(Plain(), pairs, lambda phrase: phrase.text)
     texts = [one.phrase.text for one, _ in pairs]
-    assert [one.signals for one in seen] == texts
-    assert [one.absent for one in seen] == [texts[2], texts[2], texts[3], texts[0]]  # a poodle is a dog
+    assert [int(one.signals[0, 0, 0]) for one in seen] == [len(text) for text in texts]
+    others = [(2, 3), (2, 3), (3, 0, 1), (0, 1, 2)]  # a poodle is a dog
+    assert [one.absent.tolist() for one in seen] == [[len(texts[number]) for number in turn] for turn in others]
     assert [None if one.words is None else int(one.words[0, 0, 0]) for one in seen][:2] == [3, 6]
     assert all(bool((one.wanted == 1).all()) for one in seen)
 

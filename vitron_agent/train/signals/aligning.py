@@ -14,7 +14,7 @@ from transformers import DynamicCache
 
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.phrases.nouns import load_nouns
-from vitron_agent.train.signals.phrases import Phrase
+from vitron_agent.train.signals.phrases import Group, Phrase
 from vitron_agent.train.signals.targets import Targets
 
 Kept = Tensor
@@ -119,6 +119,27 @@ class AlignmentLoss:
         likeness = F.normalize(weights.float(), dim=1) @ self._bank.T / _TEMPERATURE
         related = self._related[rows].scatter(1, rows[:, None], value=False)
         return likeness.masked_fill(related, -torch.inf)
+
+
+def examples(
+    phrases: Sequence[Phrase], given: Sequence[Tensor], loss: AlignmentLoss, **more: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """What :func:`vitron_agent.train.fit.fit` learns from: the steps about phrases to learn whose things have a target.
+
+    Args:
+        phrases: Of each step.
+        given: What is read of each step; of tokens, -1 stands for none.
+        loss: Has the targets.
+        more: Whatever else belongs to each step.
+    """
+    made = []
+    for number, (phrase, one) in enumerate(zip(phrases, given, strict=True)):
+        row = loss.row(phrase)
+        if phrase.group is Group.TRAIN and row is not None:
+            length = int((one >= 0).sum()) if one.ndim == 1 else len(one)
+            about = {name: values[number] for name, values in more.items()}
+            made.append({"input_ids": range(length), "labels": [row], "given": one, **about})
+    return made
 
 
 def collate(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -60,10 +60,11 @@ class WordArm(nn.Module):
 
     def forward(self, given: Tensor) -> tuple[Tensor, Tensor]:
         """Weights and biases of tokens [b, 24], -1 where there is none."""
+        given = given[:, : int((given >= 0).sum(dim=1).max())]
         missing = given < 0
         words = self.words(given.clamp(min=0))
         asking = self.places[_MOST_TOKENS:].expand(len(given), -1, -1)
-        x = torch.cat([asking, words + self.places[:_MOST_TOKENS]], dim=1)
+        x = torch.cat([asking, words + self.places[: given.shape[1]]], dim=1)
         padding = torch.cat([missing.new_zeros(len(given), self._num), missing], dim=1)
         read = self.layers(x, src_key_padding_mask=padding)[:, : self._num]
         found: tuple[Tensor, Tensor] = self.adapter.coefficients(self.out(read))

@@ -22,6 +22,10 @@ from vitron_agent.train.signals.cases import Case
 from vitron_agent.train.signals.phrases import Phrase
 
 _SHARES = tuple(tenth / 10 for tenth in range(10))
+FALSE_ALARMS = 0.1
+"""This share of what isn't there may pass as being there."""
+_ABSENT = 8
+"""Other things that are looked for on each picture, at most."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Seen:
         words: Likeness by the words [3, rows, columns]; None if they mean nothing known.
         signals: Likeness by the signals.
         wanted: [rows, columns], 1 on the thing.
-        absent: Likeness by the signals of something else.
+        absent: [n], the greatest likeness, averaged over the scales, by the signals of each of some other things.
     """
 
     view: View
@@ -44,26 +48,23 @@ class Seen:
 
 
 def see_all(vision: Vision, pairs: Sequence[tuple[Case, View]], ask: Callable[[Phrase], Query]) -> list[Seen]:
-    """Cases by both channels; what is absent is what the next case with another phrase is about."""
+    """Cases by both channels; what is absent is what the next cases with other phrases are about."""
     phrases = [case.phrase for case, _ in pairs]
     found = []
     for number, (case, view) in enumerate(pairs):
         turned = [*phrases[number + 1 :], *phrases[:number]]
-        other = next((phrase for phrase in turned if not _related(phrase, case.phrase)), case.phrase)
-        found.append(_see(vision, view, case, ask(case.phrase), ask(other)))
+        others = [phrase for phrase in turned if not _related(phrase, case.phrase)][:_ABSENT]
+        meaning = parse_phrase(case.phrase.text, load_nouns()).sought
+        words = None if meaning is None else vision.likeness(view, meaning)
+        wanted = wanted_places(case.mask, view.features.grid)
+        absent = strongest(view.like_signal(ask(other)) for other in others)
+        found.append(Seen(view, words, view.like_signal(ask(case.phrase)), wanted, absent))
     return found
 
 
 def _related(one: Phrase, other: Phrase) -> bool:
     above = [load_nouns().by_id[phrase.things[0]].above for phrase in (one, other)]
     return one.things[0] in above[1] or other.things[0] in above[0]
-
-
-def _see(vision: Vision, view: View, case: Case, query: Query, other: Query) -> Seen:
-    meaning = parse_phrase(case.phrase.text, load_nouns()).sought
-    words = None if meaning is None else vision.likeness(view, meaning)
-    wanted = wanted_places(case.mask, view.features.grid)
-    return Seen(view, words, view.like_signal(query), wanted, view.like_signal(other))
 
 
 def wanted_places(mask: NDArray[np.bool_], grid: tuple[int, int]) -> Tensor:
@@ -83,21 +84,19 @@ def choose_gate(adapter: QueryAdapter, vision: Vision, seen: Sequence[Seen]) -> 
     best = min(losses, key=losses.__getitem__)
     with torch.no_grad():
         adapter.gate.copy_(torch.tensor(best).atanh())
-    adapter.present.copy_(
-        best_threshold(_strongest(one.signals for one in seen), _strongest(one.absent for one in seen))
-    )
+    adapter.present.copy_(torch.tensor(threshold_at(torch.cat([one.absent for one in seen]).tolist(), FALSE_ALARMS)))
     return losses
 
 
-def best_threshold(present: Tensor, absent: Tensor) -> Tensor:
-    """Where the share of ``present`` above it exceeds that of ``absent`` the most (Youden's index)."""
-    tried = torch.cat([present, absent]).sort().values
-    gains = [(present >= one).float().mean() - (absent >= one).float().mean() for one in tried]
-    return tried[int(torch.stack(gains).argmax())]
+def threshold_at(absent: Sequence[float], rate: float) -> float:
+    """The likeness that this share of what isn't there reaches."""
+    return float(np.quantile(absent, 1 - rate))
 
 
-def _strongest(maps: Iterable[Tensor]) -> Tensor:
-    return torch.stack([one.mean(dim=0).max() for one in maps])
+def strongest(maps: Iterable[Tensor]) -> Tensor:
+    """[n]: the best place's likeness of each map [3, rows, columns], averaged over the scales."""
+    peaks = [one.mean(dim=0).max() for one in maps]
+    return torch.stack(peaks) if peaks else torch.empty(0)
 
 
 def _loss(vision: Vision, seen: Seen, share: float) -> float:

@@ -93,13 +93,8 @@ class Experts(nn.Module):
 
 def narrowed(heads: SignalHeads, times: int) -> SignalHeads:
     """Heads of the same outputs with about ``1 / times`` of the parameters."""
-    width, dim = heads.tokens.shape[1], heads.config.dim
-    narrow = max(1, dim // 3 // times)
-    made = SignalHeads(SignalConfig(**dict(heads.config)), width)
-    for name in ("shared", "private"):
-        parts = nn.LayerNorm(width), nn.Linear(width, narrow), nn.GELU(), nn.Linear(narrow, dim)
-        setattr(made, name, nn.Sequential(*parts))
-    return made
+    narrow = max(1, heads.config.dim // 3 // times)
+    return SignalHeads(SignalConfig(**dict(heads.config)), heads.tokens.shape[1], narrow=narrow)
 
 
 def _coefficients(adapter: nn.Module, signals: Tensor) -> Tensor:

@@ -144,12 +144,12 @@ class EmbeddedGrounding:
         if query is None:
             assert words is not None
             return words, _PRESENT
-        signals = view.like_signal(query)
         if words is None:
-            return signals, float(self.adapter.present)
-        return self.adapter.blend(words, signals), float(
-            self.adapter.blend(torch.tensor(_PRESENT), self.adapter.present)
-        )
+            return view.like_signal(query), float(self.adapter.present)
+        if not bool(self.adapter.gate):
+            return words, _PRESENT  # what a shut gate drops need not be looked for
+        threshold = self.adapter.blend(torch.tensor(_PRESENT), self.adapter.present)
+        return self.adapter.blend(words, view.like_signal(query)), float(threshold)
 
     def exemplar(self, view: View, text: str) -> torch.Tensor:
         """What a thing looks like [64]: the one that the phrase names, else the most prominent one."""

@@ -24,6 +24,8 @@ _OFFSET, _SCALE = 6.0, 0.5
 """From a log-probability at a place to the scale of all likeness maps."""
 _NEVER = 1e4
 """A likeness that no place has."""
+_SHARPNESS = 25.0
+"""A known thing whose direction is nearer by 1 / 25 has e times the share of the mixture; learned, it stayed there."""
 _LEAST_SPREAD = 1e-6
 """Directions with less than this share of the largest variance count as having it: in a bank of few places they are
 noise, which would be scaled up."""
@@ -75,6 +77,7 @@ class QueryShape(BaseModel):
         hidden: Of the layer that sees all of them.
         dims: Of the basis.
         channels: Of the encoder's features.
+        known: Things whose queries are known; 0 = what signals ask for is the query itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +88,7 @@ class QueryShape(BaseModel):
     hidden: int = Field(default=384, gt=0)
     dims: int = Field(default=1280, gt=0)
     channels: int = Field(default=1280, gt=0)
+    known: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,13 @@ class Query:
 class QueryAdapter(nn.Module):
     """From a step's signals to a query.
 
+    Signals aim at a query, and get a mixture of the queries of known things, by how near these are to the aim. A query
+    that nothing was ever found with may like any place; a mixture of two dogs and a wolf likes what looks like these.
+
     Args:
         shape: Sizes.
         basis: Directions that queries are made of; None = to be loaded.
+        known: Weights [known, dims] and biases [known] of the queries of known things; None = to be loaded, or none.
 
     Attributes:
         gate: [], 0 until it is trained: ``tanh(gate)`` of a likeness comes from the signals, the rest from the words.
@@ -118,7 +126,9 @@ class QueryAdapter(nn.Module):
             nothing does.
     """
 
-    def __init__(self, shape: QueryShape, basis: Basis | None = None) -> None:
+    def __init__(
+        self, shape: QueryShape, basis: Basis | None = None, known: tuple[Tensor, Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.norm = nn.LayerNorm(shape.signal_dims)
@@ -134,18 +144,32 @@ class QueryAdapter(nn.Module):
         self.mean: Tensor
         self.matrix: Tensor
         self.present: Tensor
+        if shape.known:
+            weights, biases = known or (torch.zeros(shape.known, shape.dims), torch.zeros(shape.known))
+            self.register_buffer("known_weights", weights.clone())
+            self.register_buffer("known_biases", biases.clone())
+            self.known_weights: Tensor
+            self.known_biases: Tensor
 
     def coefficients(self, signals: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights [B, dims] in the basis and biases [B] of signals [B, tokens, signal_dims]."""
+        """What signals [B, tokens, signal_dims] aim at: weights [B, dims] in the basis and biases [B]."""
         found = self.join(self.narrow(self.norm(signals)).flatten(1))
         # Direction and length apart: a doubtful direction must not make a faint query, which would be everywhere.
         direction, length, bias = found[:, :-2], found[:, -2:-1], found[:, -1]
         return F.normalize(direction, dim=1) * length.exp(), bias
 
+    def mixed(self, weights: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
+        """The queries of known things [B, dims] and [B], mixed by how near they are to what is aimed at."""
+        if not self.shape.known:
+            return weights, biases
+        nearness = F.normalize(weights, dim=1) @ F.normalize(self.known_weights, dim=1).T
+        shares = torch.softmax(nearness * _SHARPNESS, dim=1)
+        return shares @ self.known_weights, shares @ self.known_biases
+
     def forward(self, signals: Tensor) -> Query:
         """The query of one step's signals [tokens, signal_dims]."""
-        weight, bias = self.coefficients(signals[None])
-        return self.query(weight[0], bias[0])
+        weights, biases = self.mixed(*self.coefficients(signals[None]))
+        return self.query(weights[0], biases[0])
 
     def query(self, weight: Tensor, bias: Tensor) -> Query:
         """The query of a weight [dims] in the basis and a bias []."""

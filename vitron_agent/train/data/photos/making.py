@@ -30,7 +30,7 @@ _ALIKE = 0.6
 _ABSENT = 0.1
 """This share of what is looked for is not there."""
 
-_BACKGROUNDS = {
+BACKGROUNDS = {
     Part.TRAIN: {Part.TRAIN},
     Part.VAL: {Part.VAL},
     Part.TEST_SEEN: {Part.VAL, Part.TEST_SEEN},
@@ -108,7 +108,7 @@ class Pasted:
         ways: Collection[Way] = frozenset(Way),
     ) -> None:
         self._cutouts, self._name, self._ways = cutouts, f"{part}-{seed}", frozenset(ways)
-        self._photos = [photo for photo in photos if photo.part in _BACKGROUNDS[part]]
+        self._photos = [photo for photo in photos if photo.part in BACKGROUNDS[part]]
         # A thing in the background that nobody speaks of makes captions and counts wrong.
         self._backgrounds = [photo for photo in self._photos if photo.kind.is_scenery] or self._photos
         usable = cutouts.usable(part)
