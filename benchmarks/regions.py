@@ -12,7 +12,8 @@ Drawings are made from a thing's mask as people make them: a click well within i
   ``benchmarks/answers.py``. Photos of ``--part``, the three largest things of each. Most have no mask, so drawings are
   made from the oval in the box, and may miss the thing.
 - captions: what the model of ``--model`` says of the drawing, on scenes. noun and color right; exact: word for word.
-  Its control is the box of another thing of the scene, which is judged as if it were the thing's.
+  Its control is the box of another thing of the scene, which is judged as if it were the thing's. A caption takes
+  seconds on a CPU, so there are ``--captions`` scenes of it.
 
 Each is a mean with its bootstrap 95 % interval, drawings of one kind taken for independent.
 """
@@ -217,6 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, help="folder of a model of any stage")
     parser.add_argument("--base", type=Path, help="folder of its base (default: what the model names)")
     parser.add_argument("--count", type=int, default=40, help="scenes, and photos to name on (default: %(default)s)")
+    parser.add_argument("--captions", type=int, default=8, help="scenes that the model tells of (default: %(default)s)")
     parser.add_argument("--split", choices=SPLITS, default="test", help="of the scenes (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
@@ -226,7 +228,7 @@ def main(arguments: list[str] | None = None) -> None:
     for number, (thing, scene, body) in enumerate(_shown(scene_things(options.count, options.split), "scenes")):
         drawn = drawings(thing.mask, np.random.default_rng(number))
         _note(rows["segmentation, scenes"], drawn, lambda region, thing=thing: experts.segment(thing, region))
-        if model:
+        if model and number < options.captions:
             other = see(scene).mask((body + 1) % len(scene.bodies), 0)
             control = {CONTROL: Region.box(*tight_box(other))} if len(scene.bodies) > 1 else {}
             for kind, row in model.describe(thing, scene, body, drawn | control):

@@ -32,6 +32,10 @@ NOUNS = load_nouns()
         ("what do you see", Question("describe")),
         ("who is this?", Question("who")),
         ("where was this photo taken do you think", Question("unknowable")),
+        ("Who owns the dog?", Question("unknowable")),
+        ("Where was the old sofa bought?", Question("unknowable")),
+        ("what does the soup smell of", Question("unknowable")),
+        ("What is hidden behind the bus?", Question("unknowable")),
         ("What is the man holding?", Question("other", "man")),
     ],
 )
