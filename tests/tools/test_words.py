@@ -114,7 +114,7 @@ def test_a_description_tells_the_sure_from_the_likely_and_leaves_out_the_rest():
         def survey(self, picture):
             sure, likely, not_likely = 0.9, 0.6, 0.3
             return Survey(
-                (("dog", 0.9), ("kennel", 0.85)),
+                (("domestic dog", 0.9), ("kennel", 0.85)),
                 (
                     Sighting((thing(),), trust=sure),
                     Sighting((thing(label="people"),) * 2, trust=likely),

@@ -150,8 +150,8 @@ class Words:
             sentences.append(f"{start} {_listed([_some(1, one.label) for one in maybe])}.")
         if sure and len(sure[0].findings) == 1:
             sentences.append(f"The {sure[0].label} is {_place_of(sure[0].findings[0])}.")
-        spoken_of = {one.label for one in (*sure, *maybe)}
-        names = [(name, share) for name, share in survey.names if name not in spoken_of]
+        spoken_of = frozenset[str]().union(*(_meant(one.label) for one in (*sure, *maybe)))
+        names = [(name, share) for name, share in survey.names if not _meant(name) <= spoken_of]
         if names:
             sentences.append(_looks_like("As a whole the picture", names))
         if not sentences:
@@ -302,6 +302,12 @@ def _some(count: int, label: str) -> str:
     if count == 1:
         return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
     return f"{_NUMBERS[count] if count < len(_NUMBERS) else count} {plural(label)}"
+
+
+def _meant(name: str) -> frozenset[str]:
+    """What a name is of, so that an airplane is an aeroplane."""
+    meaning = load_nouns().find(name.lower())
+    return frozenset({name}) if meaning is None else frozenset(thing.wordnet_id for thing in meaning.things)
 
 
 def _at_least(found: Sighting) -> str:
