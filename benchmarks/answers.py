@@ -34,7 +34,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -51,6 +50,7 @@ from vitron_agent.train.data.photos.folder import Photo as ClassPhoto
 from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import Kinds, Sort, Word
 from vitron_agent.train.data.photos.wording import countable, indefinite, plural
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.voc import PLAIN_NAMES, Photo, held_out, read_voc
 from vitron_agent.train.metrics.intervals import Estimate, estimates
 from vitron_agent.train.metrics.photo_answers import Judged, Known, Meant, Question, judge
@@ -143,7 +143,7 @@ def ask_photos(photos: Sequence[ClassPhoto], seed: int = 0) -> Iterator[Asked]:
             ("class photo: is there one? yes", _exists(own, is_there=True), own),
             ("class photo: is there one? no", _exists(other := rng.choice(strange), is_there=False), other),
         ):
-            yield Asked(group, question, word.text, None, partial(_read, photo.path), photo.name)
+            yield Asked(group, question, word.text, None, partial(read_picture, photo.path), photo.name)
 
 
 def _words(photo: ClassPhoto) -> list[Word]:
@@ -161,11 +161,6 @@ def _exists(word: Word, *, is_there: bool) -> Question:
 @cache
 def _kinds() -> Kinds:
     return Kinds()
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 def embedded(weights: Path) -> Answerer:

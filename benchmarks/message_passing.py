@@ -74,7 +74,7 @@ from vitron_agent.train.signals.pictures import ignore_unknown
 from vitron_agent.train.signals.places import PlaceLoss
 from vitron_agent.train.signals.states import States, load_states, save_states
 from vitron_agent.train.signals.targets import Targets, load_targets
-from vitron_agent.train.signals.trials import Answer, Say, answer, questions, summary
+from vitron_agent.train.signals.trials import NOTHING, Answer, Say, answer, questions, summary
 from vitron_agent.train.stage3_decoder import Config, embedded, learn_arm, new_adapter
 
 LEARNED = ("encoder", "encoder on LLM words", "signal")
@@ -84,7 +84,6 @@ _VOC_PICTURES = 100
 """Of the others, so many are learned from."""
 _SIZE = SIZES[0]
 _VOC = frozenset(ids[0] for ids in VOC_KINDS.values())
-_NOTHING = -1e4
 Groups = Mapping[str, Sequence[Phrase]]
 
 
@@ -279,7 +278,7 @@ def channels(vision: Vision, arms: Mapping[str, Sequence[tuple[Asker, QueryAdapt
         **learned,
         "hybrid": [partial(hybrid, *both) for both in arms["signal"]],
         "signal, shuffled": [partial(_of_another, say, others) for say in learned["signal"]],
-        "signal, zero": [lambda view, _: torch.full((3, *view.features.grid), _NOTHING)],
+        "signal, zero": [lambda view, _: torch.full((3, *view.features.grid), NOTHING)],
     }
 
 

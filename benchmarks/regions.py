@@ -54,6 +54,7 @@ from vitron_agent.train.data.scenes import SPLITS, Body, Scene, draw, medium, sa
 from vitron_agent.train.data.scenes.model import COLORS, SHAPES
 from vitron_agent.train.data.scenes.telling import region_caption
 from vitron_agent.train.data.voc import Photo, held_out, read_voc
+from vitron_agent.train.masks.prompts import point_on
 from vitron_agent.train.masks.things import annotated, with_masks
 from vitron_agent.train.metrics.claims import scene_of
 from vitron_agent.train.metrics.generate import write_answer
@@ -87,7 +88,7 @@ class Thing:
 def drawings(mask: MaskArray, rng: np.random.Generator) -> dict[str, Region]:
     """A drawing of every kind on a thing (H, W) with some pixels."""
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    deep = [_place(depth >= share * depth.max(), rng) for share in (0.6, 0.3, 0.3)]
+    deep = [point_on(depth >= share * depth.max(), rng) for share in (0.6, 0.3, 0.3)]
     box = tight_box(mask)
     width, height = ((box[2] - box[0]) * _LOOSER, (box[3] - box[1]) * _LOOSER)
     loose = (max(0, box[0] - width), max(0, box[1] - height), min(1, box[2] + width), min(1, box[3] + height))
@@ -100,12 +101,6 @@ def drawings(mask: MaskArray, rng: np.random.Generator) -> dict[str, Region]:
         "scribble": Region.scribble([deep[1], deep[0], deep[2]]),
         "mask": Region.mask(_MASK),
     }
-
-
-def _place(mask: MaskArray, rng: np.random.Generator) -> Point:
-    rows, columns = np.nonzero(mask)
-    chosen = int(rng.integers(len(rows)))
-    return (float(columns[chosen]) + 0.5) / mask.shape[1], (float(rows[chosen]) + 0.5) / mask.shape[0]
 
 
 def _outline(mask: MaskArray) -> list[Point]:

@@ -1,9 +1,8 @@
 """Who knows what a photo shows is right everywhere; who says nothing is silent; the kind alone says nothing."""
 
-import importlib.util
 import json
-import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +14,6 @@ from vitron_agent.tools.words import Picture, place
 from vitron_agent.train.data.photos.kinds import WORDNET
 from vitron_agent.train.data.voc import PLAIN_NAMES, read_voc
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "answers.py"
 OBJECT = "<object><name>{}</name><difficult>0</difficult><bndbox>{}</bndbox></object>"
 BOX = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"
 SHOWN = {
@@ -26,12 +24,8 @@ SHOWN = {
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("answers", PATH)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "answers", module)  # its dataclass looks for it there
-    spec.loader.exec_module(module)
-    return module
+def answers(load_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return load_benchmark("answers")
 
 
 @pytest.fixture

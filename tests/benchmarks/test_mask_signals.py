@@ -1,8 +1,6 @@
 """The benchmark of signals in the mask decoder: which arms see which signal, and what an untrained adapter scores."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -16,19 +14,12 @@ from vitron_agent.train.masks.meant import Meant
 from vitron_agent.train.masks.things import thing_of
 from vitron_agent.train.signals.phrases import Group, Phrase
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "mask_signals.py"
 SHAPE = Shape(width=16, layers=1, heads=2, signal_dims=6)
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mask_signals", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "mask_signals", module)  # its dataclass looks for it there
-    spec.loader.exec_module(module)
-    return module
+def bench(load_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return load_benchmark("mask_signals")
 
 
 def decoders(gate: float) -> list[MaskDecoder]:

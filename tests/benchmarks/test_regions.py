@@ -1,8 +1,7 @@
 """Drawings lie on the thing that they are made from; captions are compared by noun, color and words."""
 
-import importlib.util
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,16 +11,10 @@ import pytest
 from vitron_agent.tools.regions import rasterise, tight_box
 from vitron_agent.train.data.scenes.telling import region_caption
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "regions.py"
-
 
 @pytest.fixture
-def regions(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("regions", PATH)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "regions", module)  # its dataclass looks for it there
-    spec.loader.exec_module(module)
-    return module
+def regions(load_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return load_benchmark("regions")
 
 
 def test_drawings_are_on_their_thing(regions):

@@ -1,7 +1,7 @@
 """The benchmark runs on a tiny random model and prints every score that it promises; perfect texts reach them."""
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,14 +13,10 @@ from vitron_agent.model.answering import Answer
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "seeing.py"
-
 
 @pytest.fixture
-def seeing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("seeing", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def seeing(load_benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load_benchmark("seeing")
     monkeypatch.setattr(module, "load_backbone", lambda *_: TwoFeatures())
     monkeypatch.setattr(module, "MAJORITY_OF", 20)
     return module

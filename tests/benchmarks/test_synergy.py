@@ -1,8 +1,7 @@
 """The benchmark runs all arms on random states, and prints every score that it promises beside chance."""
 
-import importlib.util
 import json
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,18 +14,12 @@ from vitron_agent.train.signals.phrases import Group, Phrase
 from vitron_agent.train.signals.states import States, save_states
 from vitron_agent.train.signals.targets import save_targets
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "synergy.py"
 THINGS = ("dog", "laptop", "volcano", "espresso")
 
 
 @pytest.fixture
-def synergy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("synergy", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "synergy", module)  # its dataclass looks for it there
-    spec.loader.exec_module(module)
+def synergy(load_benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load_benchmark("synergy")
     phrases = [Phrase(one, (thing(one).wordnet_id,), Group.TRAIN, described=False) for one in THINGS]
     phrases += [Phrase("lap", phrases[1].things, Group.NEW_WORD, described=False)]
     monkeypatch.setattr(module, "read_phrases", lambda: phrases)

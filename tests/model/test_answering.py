@@ -18,9 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    base, plain, seeing = tmp_path / "base", tmp_path / "plain", tmp_path / "seeing model"
-    tiny.model().save_pretrained(base)
-    tiny.tokenizer().base.save(str(base / "tokenizer.json"))
+    (base, _), plain, seeing = tiny.folders(tmp_path), tmp_path / "plain", tmp_path / "seeing model"
     model(str(base)).save_pretrained(plain)
     seeing_model(plain).save_pretrained(seeing)
     return base, seeing

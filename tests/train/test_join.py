@@ -18,9 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     """A model of signals without eyes, and one with eyes, on one planner."""
-    base, planner = tmp_path / "base", tmp_path / "planner"
-    tiny.model().save_pretrained(base)
-    tiny.tokenizer().base.save(str(base / "tokenizer.json"))
+    (base, _), planner = tiny.folders(tmp_path), tmp_path / "planner"
     model(str(base)).save_pretrained(planner)
     seeing_model(planner).save_pretrained(tmp_path / "seeing model")
     speaking = VitronModel.from_pretrained(planner)

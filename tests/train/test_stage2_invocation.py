@@ -157,9 +157,7 @@ def test_a_model_that_sees_learns_plans_with_its_projector_and_keeps_its_signals
 
 
 def test_answers_can_be_learned_beside_the_planner(tmp_path: Path) -> None:
-    base, model = tmp_path / "base", tmp_path / "stage1"
-    tiny.model().save_pretrained(base)
-    tiny.tokenizer().base.save(str(base / "tokenizer.json"))
+    (base, _), model = tiny.folders(tmp_path), tmp_path / "stage1"
     VitronModel.on(
         tiny.model(), tiny.tokenizer(), VitronConfig(base=str(base), media=MEDIA), rank=2, alpha=4
     ).save_pretrained(model)

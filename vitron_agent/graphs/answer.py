@@ -26,9 +26,10 @@ async def answer_of(services: Services, state: TurnState, turn: OpenTurn) -> tup
             ref = services.repository.resolve(state["thread"], [handle])[handle]
         except UnknownThreadError:
             return None
-        return _told_by_planner(services, state["text"], ref, regions) or _told_by_experts(
-            services, state["text"], ref, regions
-        )
+        if ref.kind not in ("image", "video"):
+            return None
+        shown = _shown(services, ref, regions)
+        return _told_by_planner(services, state["text"], shown) or _told_by_experts(services, state["text"], shown)
 
     left = services.settings.budget.seconds - state["seconds"]
     try:
@@ -41,20 +42,12 @@ async def answer_of(services: Services, state: TurnState, turn: OpenTurn) -> tup
     return seen or plan.text, ""
 
 
-def _told_by_planner(services: Services, text: str, ref: ArtifactRef, regions: tuple[Region, ...]) -> str | None:
-    """What the planner sees and is sure of; None where it sees nothing, or nothing is asked."""
-    if ref.kind not in ("image", "video") or not isinstance(services.planner, SeeingPlanner):
-        return None
-    from vitron_agent.tools.phrases.nouns import load_nouns
-    from vitron_agent.tools.phrases.questions import may_ask
-
-    if not may_ask(text, load_nouns()):
-        return None
+def _shown(services: Services, ref: ArtifactRef, regions: tuple[Region, ...]) -> Shown:
+    """A picture or clip with what was drawn on it."""
     assert ref.width is not None
     assert ref.height is not None
     masks = {region.artifact: services.store.mask(region.artifact) for region in regions if region.artifact}
-    shown = Shown(ref.id, _frames(services, ref), ref.width, ref.height, ref.frames, regions, masks)
-    return services.planner.answer(text, shown)
+    return Shown(ref.id, _frames(services, ref), ref.width, ref.height, ref.frames, regions, masks)
 
 
 def _frames(services: Services, ref: ArtifactRef) -> Iterator[ImageArray]:
@@ -65,11 +58,21 @@ def _frames(services: Services, ref: ArtifactRef) -> Iterator[ImageArray]:
         yield from services.store.frames(ref)
 
 
-def _told_by_experts(services: Services, text: str, ref: ArtifactRef, regions: tuple[Region, ...]) -> str | None:
+def _told_by_planner(services: Services, text: str, shown: Shown) -> str | None:
+    """What the planner sees and is sure of; None where it sees nothing, or nothing is asked."""
+    if not isinstance(services.planner, SeeingPlanner):
+        return None
+    from vitron_agent.tools.phrases.nouns import load_nouns
+    from vitron_agent.tools.phrases.questions import may_ask
+
+    return services.planner.answer(text, shown) if may_ask(text, load_nouns()) else None
+
+
+def _told_by_experts(services: Services, text: str, shown: Shown) -> str | None:
     """What the experts see, of pictures; None where the text asks nothing that they know."""
-    if ref.kind != "image" or services.words is None:
+    if shown.num_frames is not None or services.words is None:
         return None
     from vitron_agent.tools.words import Picture
 
-    masks = {region.artifact: services.store.mask(region.artifact) for region in regions if region.artifact}
-    return services.words().answer(text, Picture(services.store.image(ref), ref.id, regions, masks))
+    image = services.store.image(shown.id)
+    return services.words().answer(text, Picture(image, shown.id, shown.regions, shown.region_masks))

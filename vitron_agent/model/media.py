@@ -86,9 +86,25 @@ def prepare_clip(features: VideoFeatures, config: MediaConfig) -> Places:
     return Places(torch.cat([_rows(frame, side) for frame in features.maps]), torch.cat(positions))
 
 
-def prepare_region(features: Tensor, mask: NDArray[np.bool_]) -> Drawn:
-    """A drawing, as its mask (H, W) with at least one pixel on a picture or frame of features [c, h, w]."""
-    return Drawn(mask_pooled(features, mask), shape_of(mask))
+def prepare(seen: Tensor | VideoFeatures, config: MediaConfig) -> Places:
+    """What was seen of a picture [c, h, w] or clip, as places."""
+    return prepare_clip(seen, config) if isinstance(seen, VideoFeatures) else prepare_image(seen, config)
+
+
+def prepare_region(
+    seen: Tensor | VideoFeatures, mask: NDArray[np.bool_], frames: tuple[int, int] | None = None
+) -> Drawn:
+    """A drawing.
+
+    Args:
+        seen: Features of the picture or frame [c, h, w], or of a clip, of which the middle of ``frames`` counts.
+        mask: Its pixels (H, W), one at least.
+        frames: First and last one that a drawing on a clip is about; None = all.
+    """
+    if isinstance(seen, VideoFeatures):
+        first, last = frames or (0, seen.num_frames - 1)
+        seen = seen.at((first + last) // 2)
+    return Drawn(mask_pooled(seen, mask), shape_of(mask))
 
 
 class MediaEncoder(nn.Module):

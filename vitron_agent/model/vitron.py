@@ -6,6 +6,7 @@ the same folder without transformers (:mod:`vitron_agent.model.llm`).
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,11 @@ class VitronModel(
         """
         self.llm = add_seeing(self.llm, **lora)
         self.planner = folder
+
+    def as_planner(self) -> AbstractContextManager[Any]:
+        """In its scope the LLM writes, and signals, as the planner does: without a second LoRA, if it has one."""
+        context: AbstractContextManager[Any] = self.llm.disable_adapter() if self.planner else nullcontext()
+        return context
 
     def embed(self, input_ids: Tensor, rows: Tensor) -> Tensor:
         """Embeddings [b, t, d] of ids [b, t], where -1 - r stands for row r of the media tokens [n, d]."""
@@ -205,8 +211,7 @@ class VitronModel(
         Args:
             pretrained_model_name_or_path: Folder that ``save_pretrained`` wrote, or repository.
             options: ``base``: folder of the frozen base; None = what the configuration names. ``dropout``: of the LoRA,
-                to train on. ``seeing``: False leaves out a second LoRA, so it writes and signals as the planner does.
-                And what finds the repository, such as ``revision`` and ``token``.
+                to train on. And what finds the repository, such as ``revision`` and ``token``.
 
         Raises:
             WeightsError: There is none, it is incomplete, or it belongs to another base.
@@ -221,7 +226,7 @@ class VitronModel(
 
     @classmethod
     def _from_pretrained(
-        cls, *, model_id: str, base: Path | None = None, dropout: float = 0.0, seeing: bool = True, **hub: Any
+        cls, *, model_id: str, base: Path | None = None, dropout: float = 0.0, **hub: Any
     ) -> "VitronModel":
         hub.pop("config", None)  # as the mixin read it; ours is checked
         folder = Path(model_id)
@@ -230,7 +235,7 @@ class VitronModel(
         read = read_config(folder)
         frozen, tokenizer = load_base(base or read.base)
         llm, planner = continue_adapter(frozen, tokenizer, folder, dropout=dropout), None
-        if seeing and (folder / SEEING).is_dir():
+        if (folder / SEEING).is_dir():
             llm, planner = continue_seeing(llm, folder / SEEING, dropout=dropout), folder
         model = cls(llm, tokenizer, read, planner)
         load_parts(model._parts, folder)

@@ -10,7 +10,7 @@ from vitron_agent.model.answering import Answer, write_answer
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
 from vitron_agent.model.llm import LanguageModel
-from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared, prepare_clip, prepare_image, prepare_region
+from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared, prepare, prepare_region
 from vitron_agent.planners.base import Medium, PlanRequest, Shown
 from vitron_agent.planners.prompt import encode_prompt
 from vitron_agent.tools.regions import rasterise
@@ -51,17 +51,10 @@ def _looks(
             return eyes.features(next(iter(shown.frames)))
         return encode_clip(eyes, shown.frames, shown.num_frames, config.num_frames)
 
-    def whole() -> Prepared:
-        seen = features()
-        return prepare_clip(seen, config) if isinstance(seen, VideoFeatures) else prepare_image(seen, config)
-
     def drawn(region: Region) -> Prepared:
-        seen = features()
-        if isinstance(seen, VideoFeatures):
-            first, last = region.frames or (0, seen.num_frames - 1)
-            seen = seen.at((first + last) // 2)
-        return prepare_region(seen, rasterise(region, shown.width, shown.height, shown.region_masks.__getitem__))
+        mask = rasterise(region, shown.width, shown.height, shown.region_masks.__getitem__)
+        return prepare_region(features(), mask, region.frames)
 
-    yield name, shown.id, whole
+    yield name, shown.id, lambda: prepare(features(), config)
     for number, region in enumerate(shown.regions, start=1):
         yield f"region-{number}", f"{shown.id} {region.model_dump_json()}", partial(drawn, region)

@@ -44,7 +44,7 @@ from vitron_agent.tools.backends.embedded.localiser import HEAD_DIMS, LOW_DIMS, 
 from vitron_agent.tools.backends.embedded.vision import View
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.train.data.segments import read_segments
-from vitron_agent.train.data.voc import CLASSES, PLAIN_NAMES, Photo, held_out, read_voc
+from vitron_agent.train.data.voc import CLASSES, PLAIN_NAMES, Photo, read_kept
 from vitron_agent.train.grounding.examples import (
     Example,
     SegmentExample,
@@ -220,9 +220,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Config.steps, help="steps of the localiser")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    photos = list(read_voc(arguments.folder))
-    if arguments.holdout:
-        photos, _ = held_out(photos, arguments.holdout)
+    photos = read_kept(arguments.folder, arguments.holdout)
     log = Console()
     sight = Sight(DenseEncoder(Settings.load().cache, remember=1), arguments.features)
     trainer = Trainer(photos, sight, arguments.seed, log)

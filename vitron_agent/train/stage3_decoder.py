@@ -39,7 +39,7 @@ from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
 from vitron_agent.train.data.photos.split import Part
-from vitron_agent.train.data.voc import held_out, read_voc
+from vitron_agent.train.data.voc import read_kept
 from vitron_agent.train.fit import Schedule, add_options, chosen, fit
 from vitron_agent.train.signals.aligning import AlignmentLoss, SignalReader, collate, examples
 from vitron_agent.train.signals.arms import SignalArm, WordArm
@@ -204,9 +204,7 @@ def _places(options: argparse.Namespace, config: Config, targets: Targets) -> Pl
         photos, cutouts = read_photos(options.photos, Kinds(options.wordnet), ignore_unknown), Cutouts(options.cutouts)
         pictures += pasted_pictures(photos, cutouts, Part.TRAIN, config.pasted), photo_pictures(photos, cutouts)
     if options.voc:
-        annotated = list(read_voc(options.voc))
-        kept = held_out(annotated, options.holdout)[0] if options.holdout else annotated
-        pictures.append(voc_pictures(kept[: config.pictures]))
+        pictures.append(voc_pictures(read_kept(options.voc, options.holdout)[: config.pictures]))
     if not pictures:
         return None
     network = load_encoder(Settings.load().cache)

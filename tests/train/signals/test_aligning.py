@@ -30,6 +30,19 @@ def at_once(vitron: VitronModel, step: list[int]) -> Tensor:
 
 
 @torch.no_grad()
+def test_steps_are_read_as_the_planner_writes_them_whatever_else_the_model_learned(tmp_path: Path):
+    base, _ = tiny.folders(tmp_path)
+    make_vitron(str(base)).save_pretrained(tmp_path / "planner")
+    planner, seeing = (VitronModel.from_pretrained(tmp_path / "planner").eval() for _ in range(2))
+    seeing.add_seeing(tmp_path / "planner", rank=2, alpha=4)
+    for name, parameter in seeing.named_parameters():
+        if "lora_B" in name:
+            parameter.add_(1)
+    expected, found = (reader(reader.keep(STEPS)) for reader in (SignalReader(planner), SignalReader(seeing.eval())))
+    torch.testing.assert_close(found, expected, **HALF)
+
+
+@torch.no_grad()
 def test_tokens_behind_what_was_kept_read_as_in_the_whole_sequence(vitron: VitronModel):
     reader = SignalReader(vitron)
     for step in STEPS:

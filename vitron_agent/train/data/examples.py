@@ -14,15 +14,14 @@ from torch import Tensor
 from vitron_agent.errors import InvocationError, VitronError
 from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.encoders.backbone import VisionBackbone
-from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
+from vitron_agent.model.encoders.video import encode_clip
 from vitron_agent.model.media import (
     Drawn,
     MediaConfig,
     Places,
     Prepared,
     count_tokens,
-    prepare_clip,
-    prepare_image,
+    prepare,
     prepare_region,
 )
 from vitron_agent.model.tokens import PlannerTokenizer
@@ -73,19 +72,12 @@ class Eyes:
             else self._backbone.features(shown)
             for medium, shown in zip(sample.media, pixels, strict=True)
         ]
-        seen: list[Prepared] = [
-            prepare_clip(each, self.config) if isinstance(each, VideoFeatures) else prepare_image(each, self.config)
-            for each in maps
-        ]
+        seen: list[Prepared] = [prepare(each, self.config) for each in maps]
         names = handles(sample)
         for region in sample.regions:
             position = names.index(region.source) if region.source else len(maps) - 1
-            features = maps[position]
-            if isinstance(features, VideoFeatures):
-                first, last = region.frames or (0, features.num_frames - 1)
-                features = features.at((first + last) // 2)
             height, width = pixels[position].shape[-3:-1]
-            seen.append(prepare_region(features, rasterise(region, width, height)))
+            seen.append(prepare_region(maps[position], rasterise(region, width, height), region.frames))
         return seen
 
     def _key(self, sample: Sample) -> str:

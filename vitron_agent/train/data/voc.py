@@ -97,6 +97,12 @@ def read_voc(folder: Path) -> Sequence[Photo]:
     ]
 
 
+def read_kept(folder: Path, holdout: str | None) -> list[Photo]:
+    """Those of :func:`read_voc` without a part as of :func:`held_out`, None = all; raises as both."""
+    photos = list(read_voc(folder))
+    return held_out(photos, holdout)[0] if holdout else photos
+
+
 def held_out(photos: Sequence[Photo], part: str) -> tuple[list[Photo], list[Photo]]:
     """Divides photos for a part: the others, and those of the part.
 

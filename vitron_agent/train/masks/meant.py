@@ -13,10 +13,7 @@ from vitron_agent.messages import Box
 from vitron_agent.tools.backends.embedded.windows import Cue
 from vitron_agent.tools.base import MaskArray
 from vitron_agent.tools.regions import tight_box
-from vitron_agent.train.data.photos.cutouts import Cutouts
-from vitron_agent.train.data.photos.folder import read_photos
-from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
-from vitron_agent.train.data.photos.making import Pasted
+from vitron_agent.train.data.photos.kinds import WORDNET
 from vitron_agent.train.data.photos.phrases import Way
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.samples import Task
@@ -24,7 +21,7 @@ from vitron_agent.train.masks.examples import Source
 from vitron_agent.train.masks.prompts import point_on, smooth_noise
 from vitron_agent.train.masks.things import Thing, thing_of
 from vitron_agent.train.signals.phrases import Phrase
-from vitron_agent.train.signals.pictures import ignore_unknown
+from vitron_agent.train.signals.pictures import open_pasted
 
 _WAYS = frozenset({Way.NAME, Way.FAMILY, Way.DESCRIPTION})
 """What a thing is; where it is, or what colour it has, no signal is learned to say."""
@@ -71,8 +68,7 @@ def meant_pictures(
         wordnet: Folder of WordNet 3.0.
     """
     known = {phrase.definite: phrase for phrase in phrases}
-    kinds = Kinds(wordnet)
-    pasted = Pasted(read_photos(photos, kinds, ignore_unknown), kinds, Cutouts(cutouts), part, seed, ways=_WAYS)
+    pasted = open_pasted(photos, cutouts, part, wordnet, seed=seed, ways=_WAYS)
     for number in range(count):
         samples = list(pasted.samples([Task.REFERRING] * _REQUESTS, _REQUESTS, start=number * _REQUESTS))
         medium = samples[0].media[0]

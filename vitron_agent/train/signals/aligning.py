@@ -24,7 +24,7 @@ _BIAS_WEIGHT = 0.2
 
 
 class SignalReader(nn.Module):
-    """Reads signal tokens behind steps with a frozen LLM.
+    """Reads signal tokens behind steps with a frozen LLM, as the planner does that writes the steps.
 
     Args:
         vitron: The model; its signal tokens and heads are learned.
@@ -46,7 +46,8 @@ class SignalReader(nn.Module):
         ids = torch.tensor([[*step, *[0] * (longest - len(step))] for step in steps])
         mask = torch.tensor([[1] * len(step) + [0] * (longest - len(step)) for step in steps])
         cache = DynamicCache()
-        self._decoder(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True)
+        with self.vitron.as_planner():
+            self._decoder(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True)
         layers: Any = cache.layers
         both = torch.stack([torch.stack([layer.keys, layer.values]) for layer in layers]).half()
         return [both[:, :, number, :, : len(step)].clone() for number, step in enumerate(steps)]
@@ -63,10 +64,11 @@ class SignalReader(nn.Module):
         read = torch.arange(longest) < lengths[:, None]
         mask = F.pad(read.long(), (0, len(tokens)), value=1)
         places = lengths[:, None] + torch.arange(len(tokens))
-        found: Tensor = self._decoder(
-            inputs_embeds=tokens.expand(len(kept), -1, -1), attention_mask=mask, position_ids=places,
-            past_key_values=cache, use_cache=True,
-        ).last_hidden_state  # fmt: skip
+        with self.vitron.as_planner():
+            found: Tensor = self._decoder(
+                inputs_embeds=tokens.expand(len(kept), -1, -1), attention_mask=mask, position_ids=places,
+                past_key_values=cache, use_cache=True,
+            ).last_hidden_state  # fmt: skip
         return found
 
 

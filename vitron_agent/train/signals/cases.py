@@ -11,15 +11,12 @@ from torch import Tensor
 
 from vitron_agent.messages import Box, Operation
 from vitron_agent.model.tokens import PlannerTokenizer
-from vitron_agent.train.data.photos.cutouts import Cutouts
-from vitron_agent.train.data.photos.folder import read_photos
-from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
-from vitron_agent.train.data.photos.making import Pasted
+from vitron_agent.train.data.photos.kinds import WORDNET
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.samples import Pixels, Task
 from vitron_agent.train.signals.aligning import SignalReader
 from vitron_agent.train.signals.phrases import Phrase
-from vitron_agent.train.signals.pictures import ignore_unknown
+from vitron_agent.train.signals.pictures import open_pasted
 from vitron_agent.train.signals.reading import read_states
 from vitron_agent.train.signals.steps import step_ids
 
@@ -65,8 +62,7 @@ def pasted_cases(
         wordnet: Folder of WordNet 3.0.
     """
     known = {phrase.definite: phrase for phrase in phrases}
-    kinds = Kinds(wordnet)
-    pasted = Pasted(read_photos(photos, kinds, ignore_unknown), kinds, Cutouts(cutouts), part)
+    pasted = open_pasted(photos, cutouts, part, wordnet)
     found = 0
     for sample in pasted.samples([Task.REFERRING], count * tries):
         if found == count:

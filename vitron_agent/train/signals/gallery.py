@@ -18,10 +18,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from vitron_agent.messages import Box
+from vitron_agent.messages import Region
 from vitron_agent.model.encoders.dense import SIZES, fit, on_grid
 from vitron_agent.model.encoders.efficientnet import EfficientNetLite
 from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.tools.regions import rasterise
 from vitron_agent.train.data.photos.cutouts import Cutout, Cutouts
 from vitron_agent.train.data.photos.folder import Photo
 from vitron_agent.train.data.photos.making import BACKGROUNDS
@@ -113,16 +114,8 @@ def voc_pictures(photos: Iterable[Annotated]) -> Iterator[Known]:
 
 def _load_voc(photo: Annotated) -> tuple[Pixels, list[NDArray[np.bool_]]]:
     pixels = photo.image()
-    return pixels, [_inside(one.box, pixels.shape[:2]) for one in photo.things]
-
-
-def _inside(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    mask = np.zeros(shape, np.bool_)
-    left, top, right, bottom = box
-    rows, columns = (slice(int(a * n), max(int(a * n) + 1, round(b * n)))
-                     for a, b, n in ((top, bottom, shape[0]), (left, right, shape[1])))  # fmt: skip
-    mask[rows, columns] = True
-    return mask
+    height, width = pixels.shape[:2]
+    return pixels, [rasterise(Region.box(*one.box), width, height) for one in photo.things]
 
 
 def _name(text: str) -> str:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from vitron_agent.artifacts import ImageArray
+from vitron_agent.train.data.photos.cutouts import Cutouts
 from vitron_agent.train.data.photos.folder import read_photos
 from vitron_agent.train.data.photos.kinds import WORDNET, Kinds
+from vitron_agent.train.data.photos.making import Pasted
 from vitron_agent.train.data.photos.split import Part
 from vitron_agent.train.data.samples import Bad, Task
 from vitron_agent.train.data.scenes import samples
-from vitron_agent.train.data.voc import held_out, read_voc
+from vitron_agent.train.data.voc import read_kept
 
 
 def bank_pictures(
@@ -32,9 +35,7 @@ def bank_pictures(
         found = read_photos(photos, Kinds(wordnet), ignore_unknown)
         paths += _spread([photo.path for photo in found if photo.part is Part.TRAIN], count)
     if voc is not None:
-        annotated = list(read_voc(voc))
-        kept = held_out(annotated, holdout)[0] if holdout else annotated
-        paths += _spread([photo.path for photo in kept], count)
+        paths += _spread([photo.path for photo in read_kept(voc, holdout)], count)
     for path in paths:
         with Image.open(path) as picture:
             yield str(path), np.asarray(picture.convert("RGB"))
@@ -47,6 +48,12 @@ def drawn_pictures(count: int) -> Iterator[tuple[str, ImageArray]]:
     """
     for sample in samples("train", [Task.CAPTION], count):
         yield sample.id, sample.media[0].load()
+
+
+def open_pasted(photos: Path, cutouts: Path, part: Part, wordnet: Path = WORDNET, **more: Any) -> Pasted:
+    """Things pasted on photos, from the folders of both; the rest as of :class:`Pasted`."""
+    kinds = Kinds(wordnet)
+    return Pasted(read_photos(photos, kinds, ignore_unknown), kinds, Cutouts(cutouts), part, **more)
 
 
 def _spread(paths: list[Path], count: int) -> list[Path]:

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vitron_agent.tools.backends.embedded.grounding import PRESENT
 from vitron_agent.tools.backends.embedded.query import Basis, as_likeness
 from vitron_agent.tools.phrases.nouns import load_nouns
 from vitron_agent.train.signals.aligning import AlignmentLoss
 from vitron_agent.train.signals.gallery import NO_PLACE, Gallery
 
-PRESENT = 1.2
-"""The likeness from which on the word channel counts a thing as there; signals are taught the same."""
 _ON, _OFF = 0.5, 0.1
 """A place is on a thing that covers so much of it, and off one that covers less than that."""
 _NOT_SAID = frozenset({"n00007846"})

@@ -22,7 +22,8 @@ from vitron_agent.train.signals.phrases import Phrase
 
 Say = Callable[[View, Phrase], Tensor | None]
 """Likeness [3, rows, columns] of what a phrase means; None if it means nothing to the arm."""
-_NOTHING = -1e4
+NOTHING = -1e4
+"""Likeness of a place where nothing is looked for."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def answer(question: Question, view: View, vision: Vision, say: Say, threshold: 
     likeness = say(view, question.phrase)
     there = bool(question.masks)
     if likeness is None:
-        return Answer(question.group, there, _NOTHING, 0.0, 0.0, 0.0, 0.0)
+        return Answer(question.group, there, NOTHING, 0.0, 0.0, 0.0, 0.0)
     mean = likeness.mean(dim=0)
     peak, (row, column) = float(mean.max()), divmod(int(mean.argmax()), mean.shape[1])
     boxes = [tight_box(mask) for mask in question.masks]

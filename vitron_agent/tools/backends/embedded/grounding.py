@@ -24,7 +24,7 @@ from vitron_agent.tools.phrases.parse import Phrase, parse_phrase
 
 _NAMED_COLOR = 0.4
 """A thing is said to have a colour that covers this share of it."""
-_PRESENT = 1.2
+PRESENT = 1.2
 """A thing is there if its likeness, averaged over the scales, reaches this somewhere. On photos that were not learned
 from, about 94 of 100 things that were there did, and a quarter of the kinds that were not."""
 _CORE = 0.6
@@ -143,12 +143,12 @@ class EmbeddedGrounding:
         words = None if meaning is None else self.vision.likeness(view, meaning)
         if query is None:
             assert words is not None
-            return words, _PRESENT
+            return words, PRESENT
         if words is None:
             return view.like_signal(query), float(self.adapter.present)
         if not bool(self.adapter.gate):
-            return words, _PRESENT  # what a shut gate drops need not be looked for
-        threshold = self.adapter.blend(torch.tensor(_PRESENT), self.adapter.present)
+            return words, PRESENT  # what a shut gate drops need not be looked for
+        threshold = self.adapter.blend(torch.tensor(PRESENT), self.adapter.present)
         return self.adapter.blend(words, view.like_signal(query)), float(threshold)
 
     def exemplar(self, view: View, text: str) -> torch.Tensor:
