@@ -12,9 +12,10 @@ many passes, with the same two losses:
 - encoder on LLM words: the same on the LLM's own word embeddings.
 - signal: signal heads on the LLM's states.
 - hybrid: table and signal through the gate, as it ships; where the table has no entry, the signal.
+- table and encoder, table and encoder on LLM words: the same with an encoder in the place of the signal.
 
-Controls: the signal of another phrase (shuffled), and no signal at all (zero). From where on a thing counts as there is
-chosen for each arm on pictures of the validation part: a tenth of what isn't there passes.
+Controls: the signal of another phrase (shuffled), alone and in the hybrid, and no signal at all (zero). From where on a
+thing counts as there is chosen for each arm on pictures of the validation part: a tenth of what isn't there passes.
 
 First table, *names*: photos hold one of a class whose word and look were held out of everything; at which place does
 its query rank it? Ridge regression from the same states to class weights is the baseline. The others, *things* on
@@ -22,7 +23,8 @@ pasted photos and on photos of VOC (every fifth, which no arm learned from; the 
 learn from, did): held-out things by name and by gloss; and phrases that the table has no entry for
 (``unlisted.tsv``), about things that are held out, that are known, and of VOC. *best*: the map's best place lies on the
 thing, whatever the threshold; *pointing*: the best finding does; *box_iou*: the best box; *ran*: anything was found;
-*auc*: of telling what is there from what isn't. Mean and spread over seeds.
+*auc*: of telling what is there from what isn't. Mean and spread over seeds. Below each, how much better one arm is than
+another, with the 95 % interval that the choice of things leaves (bootstrap over things; the mean of all seeds).
 """
 
 import argparse
@@ -30,13 +32,14 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
@@ -78,11 +81,21 @@ from vitron_agent.train.signals.trials import NOTHING, Answer, Say, answer, ques
 from vitron_agent.train.stage3_decoder import Config, embedded, learn_arm, new_adapter
 
 LEARNED = ("encoder", "encoder on LLM words", "signal")
+COMPARED = (
+    ("signal", "encoder"),
+    ("signal", "encoder on LLM words"),
+    ("signal", "signal, shuffled"),
+    ("hybrid", "table"),
+    ("hybrid", "table and encoder on LLM words"),
+    ("hybrid", "hybrid, shuffled"),
+)
+"""How much better is the first than the second?"""
 HOLDOUT = "0/5"
 """The photos of VOC that are asked about."""
 _VOC_PICTURES = 100
 """Of the others, so many are learned from."""
 _SIZE = SIZES[0]
+_MAPS = 32
 _VOC = frozenset(ids[0] for ids in VOC_KINDS.values())
 Groups = Mapping[str, Sequence[Phrase]]
 
@@ -204,10 +217,9 @@ def _flat(states: Tensor) -> Tensor:
 
 
 def compare_names(
-    material: Material, album: Album, arms: Mapping[str, Sequence[Asker]], seed: int
+    material: Material, album: Album, words: Mapping[str, Phrase], arms: Mapping[str, Sequence[Asker]], seed: int
 ) -> dict[str, list[dict[str, float]]]:
     """The first table."""
-    words = {phrase.things[0]: phrase for phrase in material.phrases if _is_new_word(phrase)}
     named = [
         (position, words[photo.kind.wordnet_id])
         for position, photo in enumerate(album.photos)
@@ -223,8 +235,11 @@ def compare_names(
     return {f"{arm} ({len(named)} photos of {len(album.photos)})": rows for arm, rows in found.items()}
 
 
-def _is_new_word(phrase: Phrase) -> bool:
-    return phrase.group is Group.NEW_THING and not phrase.described
+def new_words(phrases: Sequence[Phrase], photos: Sequence[Photo]) -> dict[str, Phrase]:
+    """A name of each held-out thing that there is a photo of: the first that the table lists, by its WordNet id."""
+    shown = {photo.kind.wordnet_id for photo in photos}
+    new = [one for one in phrases if one.group is Group.NEW_THING and not one.described and one.things[0] in shown]
+    return {phrase.things[0]: phrase for phrase in reversed(new)}
 
 
 def mean_spread(rows: Sequence[Mapping[str, float]], metric: str) -> str:
@@ -243,6 +258,28 @@ def show(title: str, found: Mapping[str, Sequence[Mapping[str, float]]], log: Co
     log.print(table)
 
 
+def differences(found: Mapping[str, Sequence[Sequence[Answer]]], group: str) -> list[str]:
+    """By how much one arm is better than another; lines of text."""
+    told = []
+    for one, other in COMPARED:
+        if not {one, other} <= found.keys():
+            continue
+        for metric in ("best", "pointing"):
+            both = [_of_things(found[arm], group, metric) for arm in (one, other)]
+            apart = both[0] - both[1]
+            drawn = np.random.default_rng(0).integers(0, len(apart), (2000, len(apart)))
+            low, high = np.quantile(apart[drawn].mean(axis=1), (0.025, 0.975))
+            told.append(f"{one} - {other}, {metric}: {apart.mean():+.3f} ({low:+.3f} to {high:+.3f})")
+    return told
+
+
+def _of_things(seeds: Sequence[Sequence[Answer]], group: str, metric: str) -> NDArray[np.float64]:
+    """[things], the mean over seeds."""
+    rows = [[float(getattr(one, metric)) for one in each if one.group == group and one.there] for each in seeds]
+    mean: NDArray[np.float64] = np.array(rows).mean(axis=0)
+    return mean
+
+
 @dataclass(frozen=True)
 class Channel:
     """What answers questions, and from where on it counts a thing as there, by whether the table has an entry."""
@@ -252,6 +289,7 @@ class Channel:
     unlisted: float = -math.inf
 
 
+@cache
 def in_table(phrase: Phrase) -> Meaning | None:
     """What the table of words makes of it."""
     return parse_phrase(phrase.text, load_nouns()).sought
@@ -261,29 +299,40 @@ def channels(vision: Vision, arms: Mapping[str, Sequence[tuple[Asker, QueryAdapt
              ) -> dict[str, list[Say]]:  # fmt: skip
     """What each arm says, of each seed."""
 
+    # Several arms use the same maps, one after the other.
+    @lru_cache(maxsize=_MAPS)
     def table(view: View, phrase: Phrase) -> Tensor | None:
         meaning = in_table(phrase)
         return None if meaning is None else vision.likeness(view, meaning)
 
+    @lru_cache(maxsize=_MAPS)
     def signal(ask: Asker, view: View, phrase: Phrase) -> Tensor:
         return view.like_signal(ask(phrase))
 
-    def hybrid(ask: Asker, adapter: QueryAdapter, view: View, phrase: Phrase) -> Tensor:
+    def both(ask: Asker, adapter: QueryAdapter, view: View, phrase: Phrase) -> Tensor:
         words, signals = table(view, phrase), signal(ask, view, phrase)
         return signals if words is None else adapter.blend(words, signals)
 
-    learned = {arm: [partial(signal, ask) for ask, _ in seeds] for arm, seeds in arms.items()}
+    @cache
+    def shuffled(ask: Asker) -> Asker:
+        return lambda phrase: ask(others[phrase.text])
+
+    alone: dict[str, list[Say]] = {arm: [partial(signal, ask) for ask, _ in seeds] for arm, seeds in arms.items()}
+    with_table: dict[str, list[Say]] = {
+        _with_table(arm): [partial(both, *learned) for learned in seeds] for arm, seeds in arms.items()
+    }
     return {
         "table": [table],
-        **learned,
-        "hybrid": [partial(hybrid, *both) for both in arms["signal"]],
-        "signal, shuffled": [partial(_of_another, say, others) for say in learned["signal"]],
+        **alone,
+        **with_table,
+        "signal, shuffled": [partial(signal, shuffled(ask)) for ask, _ in arms["signal"]],
+        "hybrid, shuffled": [partial(both, shuffled(ask), adapter) for ask, adapter in arms["signal"]],
         "signal, zero": [lambda view, _: torch.full((3, *view.features.grid), NOTHING)],
     }
 
 
-def _of_another(say: Say, others: Mapping[str, Phrase], view: View, phrase: Phrase) -> Tensor | None:
-    return say(view, others[phrase.text])
+def _with_table(arm: str) -> str:
+    return "hybrid" if arm == "signal" else f"table and {arm}"
 
 
 def answers(
@@ -313,12 +362,11 @@ def calibrated(
     made = {
         arm: [Channel(say, one, one) for say, one in zip(seeds, peaks[arm], strict=True)] for arm, seeds in says.items()
     }
-    made["hybrid"] = [
-        replace(one, unlisted=threshold) for one, threshold in zip(made["hybrid"], peaks["signal"], strict=True)
-    ]
-    for control in ("signal, shuffled", "signal, zero"):
-        pairs = zip(says[control], peaks["signal"], strict=False)
-        made[control] = [Channel(say, one, one) for say, one in pairs]
+    for arm in [name for name in LEARNED if name in made]:
+        pairs = zip(made[_with_table(arm)], peaks[arm], strict=True)
+        made[_with_table(arm)] = [replace(one, unlisted=threshold) for one, threshold in pairs]
+    for control, arm in (("signal, shuffled", "signal"), ("hybrid, shuffled", "hybrid"), ("signal, zero", "signal")):
+        made[control] = [replace(one, say=say) for one, say in zip(made[arm], says[control], strict=False)]
     return made
 
 
@@ -335,6 +383,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=float, default=8, help="passes of each arm, before those on pictures")
     parser.add_argument("--place-epochs", type=float, default=3, help="passes of each arm with the loss of places")
+    parser.add_argument("--fp32", action="store_true", help="for a CPU without AVX512-BF16, which is slow in bfloat16")
     parser.add_argument("--out", type=Path, required=True, help="folder for what is learned and seen on the way")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -370,29 +419,31 @@ def main() -> None:
         ),
         load_encoder(settings.cache), options.out / "gallery",
     )  # fmt: skip
+    words = new_words(phrases, photos)
     asked = [phrase for _, groups in trials for group in groups.values() for phrase in group]
-    material = _material(options.run, {one.text: one for one in phrases}, [*asked, *val], photos, gallery, options.out)
-    config = replace(embedded(), epochs=options.epochs, place_epochs=options.place_epochs)
+    wanted = [*asked, *val, *words.values()]
+    material = _material(options.run, {one.text: one for one in phrases}, wanted, gallery, options.out)
+    config = replace(embedded(), epochs=options.epochs, place_epochs=options.place_epochs, fast=not options.fp32)
     arms = {
         arm: [learn(arm, material, seed, config, options.out) for seed in range(options.seeds)] for arm in options.arms
     }
     album = Album(photos, settings.cache, options.out / "album")
     results = {
-        "names": compare_names(material, album, {arm: [ask for ask, _ in found] for arm, found in arms.items()}, 0)
+        "names": compare_names(material, album, words, {arm: [ask for ask, _ in each] for arm, each in arms.items()}, 0)
     }
     show("held-out words: at which place is their photo?", results["names"], log)
     vision = Vision(DenseEncoder(settings.cache, remember=1))
     cases = list(pasted_cases(options.photos, options.cutouts, Part.VAL, val, options.count // 2))
     pairs = [(case, vision.look(case.pixels, case.name)) for case in cases]
-    for ask, adapter in arms["signal"]:
-        losses = choose_gate(adapter, vision, see_all(vision, pairs, ask))
-        log.print(
-            "loss by the share of signals:", ", ".join(f"{share:.1f}: {loss:.4f}" for share, loss in losses.items())
-        )
+    for arm, learned_arms in arms.items():
+        for ask, adapter in learned_arms:
+            losses = choose_gate(adapter, vision, see_all(vision, pairs, ask))
+            told = ", ".join(f"{share:.1f}: {loss:.4f}" for share, loss in losses.items())
+            log.print(f"{_with_table(arm)}, loss by the share that the table has not: {told}")
     del pairs
     says = channels(vision, arms, _others([*asked, *val]))
     plain = {arm: [Channel(say, math.inf, math.inf) for say in seeds] for arm, seeds in says.items()}
-    found = answers(pasted(Part.VAL, options.count), {"val": val}, 20, vision, plain)
+    found = answers(pasted(Part.VAL, options.count // 2), {"val": val}, 20, vision, plain)
     ready = calibrated(says, found)
     for pictures, groups in trials:
         found = answers(pictures, groups, 6, vision, ready)
@@ -404,6 +455,7 @@ def main() -> None:
             count = sum(one.there for one in found["table"][0] if one.group == group)
             results[group] = rows
             show(f"{group}: {count} things", rows, log)
+            log.print(*differences(found, group), sep="\n")
     if options.json:
         log.print_json(json.dumps(results))
 
@@ -426,16 +478,12 @@ def _others(phrases: Sequence[Phrase]) -> dict[str, Phrase]:
 
 
 def _material(
-    run: Path, by_text: Mapping[str, Phrase], asked: Sequence[Phrase], photos: Sequence[Photo], gallery: Gallery,
-    out: Path,
-) -> Material:  # fmt: skip
+    run: Path, by_text: Mapping[str, Phrase], wanted: Sequence[Phrase], gallery: Gallery, out: Path
+) -> Material:
     """With the states of a plain request for everything that is asked about, read once."""
     states, targets = load_states(run / "states.safetensors"), load_targets(run / "targets.safetensors")
     model = VitronModel.from_pretrained(run / "model").eval()
     phrases = [by_text[text] for text in states.texts]
-    shown = {photo.kind.wordnet_id for photo in photos}
-    words = {phrase.things[0]: phrase for phrase in phrases if _is_new_word(phrase) and phrase.things[0] in shown}
-    wanted = [*asked, *words.values()]
     path = out / "asked.safetensors"
     if not path.is_file():
         learned = [phrase for phrase in by_text.values() if phrase.group is Group.TRAIN]

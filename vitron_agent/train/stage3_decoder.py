@@ -68,7 +68,7 @@ class Config(Schedule):
         pasted: Pictures with things pasted on them, to find these on.
         place_epochs: Passes with the loss of places, after those without.
         place_rate: Their learning rate.
-        read_bf16: Reads steps in mixed precision.
+        fast: Mixed precision, where steps are read and with the loss of places.
     """
 
     begin: str = " , which is a type of thing called"
@@ -79,7 +79,7 @@ class Config(Schedule):
     pasted: int = 300
     place_epochs: float = 3
     place_rate: float = 6e-4
-    read_bf16: bool = False
+    fast: bool = False
 
 
 def debug() -> Config:
@@ -89,12 +89,12 @@ def debug() -> Config:
 
 def embedded() -> Config:
     """What ships: an hour on a CPU core, nearly all of it reading."""
-    return Config(batch=64, epochs=20, read_bf16=True)
+    return Config(batch=64, epochs=20, fast=True)
 
 
 def paper() -> Config:
     """The paper's learning rate for its 7B model (App. C)."""
-    return Config(batch=64, epochs=20, learned=60_000, tested=1_000, learning_rate=1e-5, read_bf16=True)
+    return Config(batch=64, epochs=20, learned=60_000, tested=1_000, learning_rate=1e-5, fast=True)
 
 
 SIZES = {"debug": debug, "embedded": embedded, "paper": paper}
@@ -126,7 +126,7 @@ def learn_arm(
     fit(arm, made, collate, alignment, config, out)
     if places is not None:
         loss = TaskLoss(alignment, places, arm.adapter.mixed)
-        later = replace(config, epochs=config.place_epochs, learning_rate=config.place_rate, bf16=True)
+        later = replace(config, epochs=config.place_epochs, learning_rate=config.place_rate, bf16=config.fast)
         fit(arm, made, collate, loss, later, out / "places")
 
 
@@ -151,6 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--holdout", help="K/N: leave out every N-th photo of --voc from the K-th on")
     parser.add_argument("--grounding", type=Path, help="weights of the word channel (default: those that ship)")
     parser.add_argument("--wordnet", type=Path, default=WORDNET, help="folder of WordNet 3.0 (default: %(default)s)")
+    parser.add_argument("--fp32", action="store_true", help="for a CPU without AVX512-BF16, which is slow in bfloat16")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     if not (options.photos or options.voc or options.scenes):
@@ -158,6 +159,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.cutouts and not options.photos:
         parser.error("--cutouts needs the --photos that they were cut out of")
     config = chosen(options, SIZES)
+    if options.fp32:
+        config = replace(config, fast=False)
     sys.stderr.write(f"{config}\n")
     options.out.mkdir(parents=True, exist_ok=True)
     targets = _targets(options, config)
@@ -241,7 +244,7 @@ def _draw(folder: Path, config: Config, reader: SignalReader, phrases: Sequence[
         task = bar.add_task("reading steps")
         draw_states(
             reader, reader.vitron.tokenizer, phrases, folder,
-            learned=config.learned, tested=config.tested, seed=config.seed, bf16=config.read_bf16,
+            learned=config.learned, tested=config.tested, seed=config.seed, bf16=config.fast,
             report=lambda done, of: bar.update(task, completed=done, total=of),
         )  # fmt: skip
 

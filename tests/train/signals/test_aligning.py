@@ -50,13 +50,14 @@ def test_tokens_behind_what_was_kept_read_as_in_the_whole_sequence(vitron: Vitro
 
 
 @torch.no_grad()
-def test_steps_of_different_lengths_do_not_see_each_other(vitron: VitronModel):
+@pytest.mark.parametrize("steps", [STEPS, [[5, 90, *step] for step in STEPS]], ids=["", "that begin alike"])
+def test_steps_of_different_lengths_do_not_see_each_other(vitron: VitronModel, steps: list[list[int]]):
     reader = SignalReader(vitron)
-    kept = reader.keep(STEPS)
-    assert [one.shape[3] for one in kept] == [len(step) for step in STEPS]
-    for one, step in zip(kept, STEPS, strict=True):
+    kept = reader.keep(steps)
+    assert [one.shape[3] for one in kept] == [len(step) for step in steps]
+    for one, step in zip(kept, steps, strict=True):
         torch.testing.assert_close(one, reader.keep([step])[0], **HALF)
-    for states, step in zip(reader(kept), STEPS, strict=True):
+    for states, step in zip(reader(kept), steps, strict=True):
         torch.testing.assert_close(states, at_once(vitron, step), **HALF)
 
 
