@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     model = VitronModel.from_pretrained(options.model, base=options.base)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     media = model.sight
-    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
+    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features, model.proposer)
     report: dict[str, dict[str, Estimate]] = {}
     texts: dict[str, list[str]] = {}
     sure: dict[str, list[float]] = {}

@@ -69,7 +69,7 @@ def test_it_learns_where_things_are_from_the_picture(tmp_path: Path):
     made = left_and_right()
     torch.manual_seed(1)
     model = VitronModel.on(tiny.model(), tiny.tokenizer(), VitronConfig(base="tiny", media=MEDIA), rank=8, alpha=16)
-    train_seeing(replace(debug(), epochs=40, learning_rate=2e-2, dropout=0.0), made, model, tmp_path)
+    train_seeing(replace(debug(), epochs=120, learning_rate=5e-3, dropout=0.0), made, model, tmp_path)
     swapped = [{**one, "media": other["media"]} for one, other in zip(made, made[1:] + made[:1], strict=True)]
     with torch.no_grad():
         right, wrong = (float(plan_loss(model.eval(), collate(each), None)) for each in (made, swapped))

@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from vitron_agent.model.encoders.backbone import pooled
+from vitron_agent.model.encoders.proposals import Proposer, follow
 from vitron_agent.model.encoders.region import RegionEncoder, mask_pooled, shape_of
 from vitron_agent.model.encoders.video import VideoFeatures
-from vitron_agent.model.projector import Projector, grid_positions
+from vitron_agent.model.projector import Projector, box_positions, grid_positions
 
 _KEPT = 64
 """Media whose tokens a table keeps."""
@@ -38,6 +39,8 @@ class MediaConfig(BaseModel):
         num_frames: Frames of a clip that are looked at.
         temporal: ``frames`` keeps tokens of every frame; ``mean`` averages over time, as the paper does, and gives a
             clip as many tokens as a picture.
+        things: At most so many things have tokens of their own behind those of the grid, from left to right: one in a
+            picture; in a clip three, at its first, middle and last sight. 0 = the grid alone, as in the paper.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,11 +53,15 @@ class MediaConfig(BaseModel):
     frame_side: int = Field(default=4, gt=0)
     num_frames: int = Field(default=8, gt=0)
     temporal: Literal["frames", "mean"] = "frames"
+    things: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True)
 class Places:
-    """What becomes the tokens of one picture or clip: features [n, c] at positions [n, 3] (x, y and time in [0, 1])."""
+    """What becomes the tokens of one picture or clip: features [n, c] at positions [n, 5].
+
+    A position is x, y, time, width and height, in [0, 1].
+    """
 
     features: Tensor
     positions: Tensor
@@ -72,23 +79,48 @@ Prepared: TypeAlias = Places | Drawn
 """Features ready for the trainable part. They cost most of the time, never change, and may be cached."""
 
 
-def prepare_image(features: Tensor, config: MediaConfig) -> Places:
-    """A picture's features [c, h, w] as places."""
-    return Places(_rows(features, config.image_side), grid_positions(config.image_side))
+def prepare_image(features: Tensor, config: MediaConfig, proposer: Proposer | None = None) -> Places:
+    """A picture's features [c, h, w] as places: a grid, then the things that the proposer finds."""
+    grid = Places(_rows(features, config.image_side), grid_positions(config.image_side))
+    if proposer is None:
+        return grid
+    things = proposer.find(features, config.things)
+    order = things.boxes[:, 0].argsort()
+    positions = box_positions(things.boxes[order], torch.full((len(things),), 0.5))
+    return _joined([grid, Places(things.features[order], positions)])
 
 
-def prepare_clip(features: VideoFeatures, config: MediaConfig) -> Places:
-    """A clip's features as places: of all frames one after another, or averaged over time."""
+def prepare_clip(features: VideoFeatures, config: MediaConfig, proposer: Proposer | None = None) -> Places:
+    """A clip's features as places: a grid of all frames one after another, or averaged over time; then its things."""
     if config.temporal == "mean":
-        return prepare_image(features.mean(), config)
-    side = config.frame_side
-    positions = [grid_positions(side, time) for time in features.times.tolist()]
-    return Places(torch.cat([_rows(frame, side) for frame in features.maps]), torch.cat(positions))
+        parts = [prepare_image(features.mean(), config)]
+    else:
+        side = config.frame_side
+        positions = [grid_positions(side, time) for time in features.times.tolist()]
+        parts = [Places(torch.cat([_rows(frame, side) for frame in features.maps]), torch.cat(positions))]
+    tracks = follow(proposer, features, config.things) if proposer else []
+    for track in sorted(tracks, key=lambda sights: float(sights[0].box[0])):
+        told = [track[index] for index in sorted({0, len(track) // 2, len(track) - 1})]
+        boxes, looks = torch.stack([sight.box for sight in told]), torch.stack([sight.features for sight in told])
+        parts.append(Places(looks, box_positions(boxes, features.times[[sight.frame for sight in told]])))
+    return _joined(parts)
 
 
-def prepare(seen: Tensor | VideoFeatures, config: MediaConfig) -> Places:
-    """What was seen of a picture [c, h, w] or clip, as places."""
-    return prepare_clip(seen, config) if isinstance(seen, VideoFeatures) else prepare_image(seen, config)
+def prepare(seen: Tensor | VideoFeatures, config: MediaConfig, proposer: Proposer | None = None) -> Places:
+    """What was seen of a picture [c, h, w] or clip, as places.
+
+    Args:
+        seen: By the backbone.
+        config: Of the model.
+        proposer: The model's own; None where ``config.things`` is 0.
+    """
+    if isinstance(seen, VideoFeatures):
+        return prepare_clip(seen, config, proposer)
+    return prepare_image(seen, config, proposer)
+
+
+def _joined(parts: Sequence[Places]) -> Places:
+    return Places(torch.cat([part.features for part in parts]), torch.cat([part.positions for part in parts]))
 
 
 def prepare_region(
@@ -108,7 +140,7 @@ def prepare_region(
 
 
 class MediaEncoder(nn.Module):
-    """The trainable half of seeing: projector and region encoder.
+    """The trainable half of seeing: projector and region encoder; and, frozen by then, what finds things.
 
     Args:
         config: The sizes.
@@ -120,6 +152,12 @@ class MediaEncoder(nn.Module):
         self.config = config
         self.projector = Projector(config.channels, config.width, config.projector, scale)
         self.regions = RegionEncoder(config.channels, config.width)
+        self.proposer = Proposer(config.channels).requires_grad_(requires_grad=False) if config.things else None
+
+    @property
+    def learned(self) -> tuple[nn.Module, ...]:
+        """What the stages train; where things are was learned before."""
+        return self.projector, self.regions
 
     def forward(self, items: Sequence[Prepared]) -> Tensor:
         """Tokens [n, d] of all items, in their order."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _OCTAVES = 4
-NUM_POSITIONS = 3 * (1 + 2 * _OCTAVES)
+NUM_POSITIONS = 5 * (1 + 2 * _OCTAVES)
 
 
 class Projector(nn.Module):
@@ -39,7 +39,7 @@ class Projector(nn.Module):
             self.scale = nn.Parameter(torch.tensor(scale))
 
     def forward(self, features: Tensor, positions: Tensor) -> Tensor:
-        """Tokens [n, d] of features [n, c] at positions [n, 3] (x, y and time as shares in [0, 1])."""
+        """Tokens [n, d] of features [n, c] at positions [n, 5] (:func:`grid_positions`)."""
         if self.kind != "placed":
             plain: Tensor = self.layers(features)
             return plain
@@ -48,13 +48,29 @@ class Projector(nn.Module):
 
 
 def waves(positions: Tensor) -> Tensor:
-    """Positions [n, 3] in [0, 1] as [n, 27]: themselves, and their sines and cosines at four octaves."""
+    """Positions [n, 5] in [0, 1] as [n, 45]: themselves, and their sines and cosines at four octaves."""
     angles = [positions * torch.pi * 2**octave for octave in range(_OCTAVES)]
     return torch.cat([positions, *(wave for angle in angles for wave in (angle.sin(), angle.cos()))], dim=1)
 
 
 def grid_positions(side: int, time: float = 0.5) -> Tensor:
-    """The middles of a side x side grid's places, row by row, as [side * side, 3] (x, y, time); a still is at 0.5."""
+    """The places of a side x side grid, row by row, as [side * side, 5]; a still is at time 0.5.
+
+    A position is x and y of the middle, time, width and height, all as shares in [0, 1].
+    """
     middles = (torch.arange(side) + 0.5) / side
-    y, x = torch.meshgrid(middles, middles, indexing="ij")
-    return torch.stack([x.ravel(), y.ravel(), torch.full((side * side,), time)], dim=1)
+    y, x = (middle.ravel() for middle in torch.meshgrid(middles, middles, indexing="ij"))
+    same = torch.ones(side * side)
+    return torch.stack([x, y, time * same, same / side, same / side], dim=1)
+
+
+def box_positions(boxes: Tensor, times: Tensor) -> Tensor:
+    """The positions [n, 5] of boxes [n, 4] (x0, y0, x1, y1 in [0, 1]) at times [n]."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return torch.cat([(low + high) / 2, times[:, None], high - low], dim=1)
+
+
+def position_boxes(positions: Tensor) -> Tensor:
+    """The boxes [n, 4] that :func:`box_positions` was given."""
+    middles, halves = positions[:, :2], positions[:, 3:] / 2
+    return torch.cat([middles - halves, middles + halves], dim=1)

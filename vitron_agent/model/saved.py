@@ -67,6 +67,23 @@ def save_parts(parts: Mapping[str, nn.Module], config: VitronConfig, folder: Pat
     save_config(config, folder)
 
 
+def save_part(part: nn.Module, path: Path) -> None:
+    """Writes one part in a file of its own, for :func:`load_part`."""
+    save_file({name: tensor.detach().cpu().half().contiguous() for name, tensor in part.state_dict().items()}, path)
+
+
+def load_part(part: nn.Module, path: Path) -> None:
+    """Reads it, in place.
+
+    Raises:
+        WeightsError: It is missing, or of other sizes.
+    """
+    try:
+        part.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be used ({error}); train it again") from error
+
+
 def save_config(config: VitronConfig, folder: Path) -> None:
     """Writes the configuration alone."""
     (folder / CONFIG).write_text(json.dumps({"model_type": "vitron", **config.model_dump()}, indent=2) + "\n")

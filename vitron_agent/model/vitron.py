@@ -25,6 +25,7 @@ from vitron_agent.model.adapter import (
     save_adapter,
 )
 from vitron_agent.model.base import load_base
+from vitron_agent.model.encoders.proposals import Proposer
 from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared
 from vitron_agent.model.saved import SEEING, VitronConfig, load_parts, read_config, save_parts
 from vitron_agent.model.signals import SignalHeads
@@ -150,6 +151,11 @@ class VitronModel(
         if self.vitron_config.media is None:
             raise WeightsError("this model reads text alone; begin with one that stage 1 made")
         return self.vitron_config.media
+
+    @property
+    def proposer(self) -> Proposer | None:
+        """What finds things in pictures, where they have tokens of their own."""
+        return self.media.proposer if self.media is not None else None
 
     def _rows(self, media: Sequence[Prepared]) -> Tensor:
         if self.media is not None:

@@ -10,7 +10,7 @@ from vitron_agent.model.answering import Answer, write_answer
 from vitron_agent.model.encoders.backbone import VisionBackbone
 from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
 from vitron_agent.model.llm import LanguageModel
-from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared, prepare, prepare_region
+from vitron_agent.model.media import MediaEncoder, Prepared, prepare, prepare_region
 from vitron_agent.planners.base import Medium, PlanRequest, Shown
 from vitron_agent.planners.prompt import encode_prompt
 from vitron_agent.tools.regions import rasterise
@@ -36,12 +36,12 @@ def answer(question: str, shown: Shown, model: LanguageModel, encoder: MediaEnco
         regions=regions,
     )  # fmt: skip
     with model.lock:
-        seen = {handle: model.see(key, look) for handle, key, look in _looks(name, shown, encoder.config, eyes)}
+        seen = {handle: model.see(key, look) for handle, key, look in _looks(name, shown, encoder, eyes)}
         return write_answer(model, encode_prompt(request, model.tokenizer, seen))
 
 
 def _looks(
-    name: Handle, shown: Shown, config: MediaConfig, eyes: VisionBackbone
+    name: Handle, shown: Shown, encoder: MediaEncoder, eyes: VisionBackbone
 ) -> Iterator[tuple[Handle, str, Callable[[], Prepared]]]:
     """Handles with the keys of what stands behind them, and how to look at it; features are made at most once."""
 
@@ -49,12 +49,12 @@ def _looks(
     def features() -> Tensor | VideoFeatures:
         if shown.num_frames is None:
             return eyes.features(next(iter(shown.frames)))
-        return encode_clip(eyes, shown.frames, shown.num_frames, config.num_frames)
+        return encode_clip(eyes, shown.frames, shown.num_frames, encoder.config.num_frames)
 
     def drawn(region: Region) -> Prepared:
         mask = rasterise(region, shown.width, shown.height, shown.region_masks.__getitem__)
         return prepare_region(features(), mask, region.frames)
 
-    yield name, shown.id, lambda: prepare(features(), config)
+    yield name, shown.id, lambda: prepare(features(), encoder.config, encoder.proposer)
     for number, region in enumerate(shown.regions, start=1):
         yield f"region-{number}", f"{shown.id} {region.model_dump_json()}", partial(drawn, region)

@@ -38,7 +38,8 @@ def plan_loss(
         logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="none"
     ).view_as(wanted)
     labelled = wanted != IGNORED
-    begins = labelled & (labelled.cumsum(dim=1) == 1)
+    before = functional.pad(labelled, (1, 0))[:, :-1]
+    begins = labelled & ~before  # a row may hold several answers; of a plan other places are taken too, to no effect
     plans = (begins & (wanted == module_token)).any(dim=1, keepdim=True)
     total = torch.where(plans | begins, losses, answer_weight * losses).sum()
     return total / (num_labels if num_labels is not None else labelled.sum())

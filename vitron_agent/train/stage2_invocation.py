@@ -32,6 +32,7 @@ from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.train.data.examples import Example, Eyes, answers, collate, example, looked
 from vitron_agent.train.data.invocations import Record, bare, compose, read_records, without
+from vitron_agent.train.data.packing import packed
 from vitron_agent.train.data.samples import Task
 from vitron_agent.train.data.showing import Stock
 from vitron_agent.train.data.sources import LeftOut, add_source_options, gather
@@ -56,6 +57,7 @@ class Config(Schedule):
             the wording of small talk, half of all loss, does not drown the plans.
         seeing_rank: Of a second LoRA, of a model that sees, for answers about what is seen; 0 = the planner's learns
             them too.
+        packed: So many questions about one picture at most stand in one sequence, which reads it once.
     """
 
     rank: int = 16
@@ -66,6 +68,7 @@ class Config(Schedule):
     max_tokens: int = 512
     answer_weight: float = 1.0
     seeing_rank: int = 0
+    packed: int = 8
 
 
 def debug() -> Config:
@@ -83,8 +86,8 @@ def paper() -> Config:
     return Config(rank=128, alpha=256, dropout=0.1, learning_rate=3e-4, epochs=1, batch=128, max_tokens=2048, bf16=True)
 
 
-ANSWERED = (Task.CAPTION, Task.REGION_CAPTION, Task.QUESTION)
-"""What is answered in words beside the plans."""
+ANSWERED = (Task.REGION_CAPTION, Task.CAPTION, *[Task.QUESTION] * 4)
+"""What is answered in words beside the plans: so much of each scene."""
 SIZES = {"debug": debug, "embedded": embedded, "paper": paper}
 
 
@@ -210,12 +213,12 @@ def _main_seeing(options: argparse.Namespace, config: Config, records: Iterator[
     if config.seeing_rank and not model.planner:
         model.add_seeing(options.model, rank=config.seeing_rank, alpha=2 * config.seeing_rank, dropout=config.dropout)
     media = model.sight
-    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
+    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features, model.proposer)
     left_out = LeftOut()
     seen = list(looked(gather(options, ANSWERED, left_out), eyes, left_out))
     learned = [] if model.planner else records
     plans, skipped = tokenise(learned, model.tokenizer, config.max_tokens, Stock(seen, config.seed))
-    words = list(answers(seen, model.tokenizer, config.max_tokens, left_out))
+    words = list(packed(answers(seen, model.tokenizer, config.max_tokens, left_out), config.packed))
     sys.stderr.write(
         f"{len(plans)} plans, {skipped} left out as longer than {config.max_tokens} tokens; "
         f"{len(words)} answers; {left_out}\n{config}\n"

@@ -24,6 +24,7 @@ from vitron_agent.model.encoders.backbone import load_backbone
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.train.data.examples import Eyes, answers, looked
 from vitron_agent.train.data.grounded import GROUNDED, grounded
+from vitron_agent.train.data.packing import packed
 from vitron_agent.train.data.samples import Bad, Sample, Task
 from vitron_agent.train.data.showing import Stock
 from vitron_agent.train.data.sources import LeftOut, add_source_options, gather
@@ -34,8 +35,8 @@ Part = tuple[Literal["image", "video"], Task]
 """A task with the kind of what it is about."""
 PARTS: Mapping[str, Part] = {f"{kind}-{task}": (kind, task) for kind in ("image", "video") for task in GROUNDED}
 """What can be left out, one at a time, by name."""
-TASKS = (*GROUNDED, Task.QUESTION, Task.CAPTION, Task.REGION_CAPTION)
-"""Every other question is answered in plain words, so there are two of a scene."""
+TASKS = (*GROUNDED, Task.REFERRING, *[Task.QUESTION] * 3, Task.CAPTION, Task.REGION_CAPTION)
+"""Of each scene; every other question is answered in plain words."""
 _ALL_KNOWN = frozenset({"scenes", "pasted"})
 """Sources that know of all things where they are: where a reply has none, it speaks of nothing that is there."""
 
@@ -48,11 +49,13 @@ class Config(Schedule):
         dropout: On the LoRA input.
         max_tokens: Longer examples are left out, and counted.
         plans: Share of the examples that are plans; of a model that sees with a LoRA of its own there are none.
+        packed: So many questions about one picture at most stand in one sequence, which reads it once.
     """
 
     dropout: float = 0.05
     max_tokens: int = 512
     plans: float = 0.2
+    packed: int = 8
 
 
 def debug() -> Config:
@@ -120,11 +123,11 @@ def main(arguments: list[str] | None = None) -> None:
     config = chosen(options, SIZES)
     model = VitronModel.from_pretrained(options.model, base=options.base, dropout=config.dropout)
     media = model.sight
-    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features)
+    eyes = Eyes(load_backbone(media.backbone, Settings.load().cache), media, options.features, model.proposer)
     left_out = LeftOut()
     samples = mixture(gather(options, TASKS, left_out), left_out, PARTS.get(options.leave_out or ""))
     seen = list(track(looked(samples, eyes, left_out), "looking", total=None))
-    words = list(answers(seen, model.tokenizer, config.max_tokens, left_out))
+    words = list(packed(answers(seen, model.tokenizer, config.max_tokens, left_out), config.packed))
     records = list(requests(options.data, config.seed, options.exclude))
     share = 0 if model.planner else config.plans  # plans that another LoRA writes need no rehearsal
     wanted = round(share / (1 - share) * len(words))

@@ -28,7 +28,8 @@ EMBEDDED = LITE2.name
 PAPER = "openai/clip-vit-large-patch14-336"
 _SIZE, _FRAME_SIZE = 416, 224
 """Longer side of a picture and of a clip's frame for the embedded backbone. A picture's is the smallest of the dense
-encoder's sizes, the whole scene; there are many frames, and each takes 0.04 s instead of 0.15 s."""
+encoder's sizes, the whole scene; there are many frames, and each takes 0.04 s instead of 0.15 s. Small pictures are
+made twice as large at most: more places would show no more."""
 
 
 class VisionBackbone(Protocol):
@@ -67,6 +68,7 @@ class EfficientNetBackbone:
 
     def _features(self, picture: ImageArray, size: int) -> Tensor:
         height, width = picture.shape[:2]
+        size = min(size, 2 * max(height, width))
         resized = Image.fromarray(to_rgb8(picture)).resize(fit(width, height, size), Image.Resampling.BICUBIC)
         return torch.cat(self._levels(np.asarray(resized)))
 

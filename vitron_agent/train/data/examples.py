@@ -14,7 +14,8 @@ from torch import Tensor
 from vitron_agent.errors import InvocationError, VitronError
 from vitron_agent.messages import Handle, Plan
 from vitron_agent.model.encoders.backbone import VisionBackbone
-from vitron_agent.model.encoders.video import encode_clip
+from vitron_agent.model.encoders.proposals import Proposer
+from vitron_agent.model.encoders.video import VideoFeatures, encode_clip
 from vitron_agent.model.media import (
     Drawn,
     MediaConfig,
@@ -28,7 +29,9 @@ from vitron_agent.model.tokens import PlannerTokenizer
 from vitron_agent.planners.base import Medium, PastTurn, PlanRequest
 from vitron_agent.planners.prompt import IGNORED, build_example
 from vitron_agent.tools.regions import rasterise
-from vitron_agent.train.data.samples import Bad, Sample
+from vitron_agent.train.data.packing import sees, segments
+from vitron_agent.train.data.samples import Bad, Pixels, Sample
+from vitron_agent.train.data.samples import Medium as SeenMedium
 from vitron_agent.wire import read_plan
 
 Example = dict[str, Any]
@@ -43,13 +46,23 @@ class Eyes:
     Args:
         backbone: Sees.
         config: How media become tokens.
-        folder: Where prepared features are kept, 70 to 360 KB a sample; None = nowhere.
+        folder: Where prepared features are kept, 30 to 360 KB a sample; None = nowhere.
+        proposer: The model's own, if it has one.
     """
 
-    def __init__(self, backbone: VisionBackbone, config: MediaConfig, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        backbone: VisionBackbone,
+        config: MediaConfig,
+        folder: Path | None = None,
+        proposer: Proposer | None = None,
+    ) -> None:
         self.config = config
         self._backbone = backbone
         self._folder = folder
+        self._proposer = proposer
+        self._eyes = _fingerprint(proposer) if proposer else ""
+        self._seen: tuple[str, Tensor | VideoFeatures] = ("", torch.empty(0))
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -66,13 +79,8 @@ class Eyes:
 
     def _look(self, sample: Sample) -> list[Prepared]:
         pixels = [medium.load() for medium in sample.media]
-        maps = [
-            encode_clip(self._backbone, shown, len(shown), self.config.num_frames)
-            if medium.kind == "video"
-            else self._backbone.features(shown)
-            for medium, shown in zip(sample.media, pixels, strict=True)
-        ]
-        seen: list[Prepared] = [prepare(each, self.config) for each in maps]
+        maps = [self._features(medium, shown) for medium, shown in zip(sample.media, pixels, strict=True)]
+        seen: list[Prepared] = [prepare(each, self.config, self._proposer) for each in maps]
         names = handles(sample)
         for region in sample.regions:
             position = names.index(region.source) if region.source else len(maps) - 1
@@ -80,9 +88,22 @@ class Eyes:
             seen.append(prepare_region(maps[position], rasterise(region, width, height), region.frames))
         return seen
 
+    def _features(self, medium: SeenMedium, pixels: Pixels) -> Tensor | VideoFeatures:
+        """Of the samples of one scene, which come one after another, the first one looks."""
+        if self._seen[0] != medium.name:
+            clip = medium.kind == "video"
+            found = (
+                encode_clip(self._backbone, pixels, len(pixels), self.config.num_frames)
+                if clip
+                else self._backbone.features(pixels)
+            )
+            self._seen = medium.name, found
+        return self._seen[1]
+
     def _key(self, sample: Sample) -> str:
         told = {
             "config": self.config.model_dump(),
+            "proposer": self._eyes,
             "media": [medium.name for medium in sample.media],
             "regions": [region.model_dump(mode="json") for region in sample.regions],
         }
@@ -187,7 +208,14 @@ def collate(batch: Sequence[Example]) -> dict[str, Any]:
         media += each.get("media", [])
         shown += sum(map(count_tokens, each.get("media", [])))
     made = {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels), "attention_mask": torch.tensor(mask)}
+    if any("parts" in each for each in batch):
+        made["attention_mask"], made["position_ids"] = sees([segments(each) for each in batch], longest)
     return {**made, "media": media} if "media" in batch[0] else made
+
+
+def _fingerprint(proposer: Proposer) -> str:
+    weights = b"".join(tensor.numpy().tobytes() for tensor in proposer.state_dict().values())
+    return hashlib.sha256(weights).hexdigest()[:16]
 
 
 def _as_tensors(items: Sequence[Prepared]) -> dict[str, Tensor]:
