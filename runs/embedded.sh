@@ -56,7 +56,9 @@ step planner "$python" -m vitron_agent.train.average "$OUT/second/adapter" "$OUT
 
 # Stage 1: the planner gets eyes.
 step cutouts "$python" -m vitron_agent.train.data.photos "$PHOTOS" --cutouts "$CUTOUTS" --voc "$VOC" --segments "$BSDS"
-step stage1 "$python" -m vitron_agent.train.stage1_alignment --size embedded --adapter "$OUT/planner" \
+step proposer "$python" -m vitron_agent.train.proposals --size embedded --scenes 2500 --clips 700 --voc "$VOC" \
+    --photos "$PHOTOS" --cutouts "$CUTOUTS" --pasted 600 --out "$OUT/proposer.safetensors"
+step stage1 "$python" -m vitron_agent.train.stage1_alignment --size embedded --adapter "$OUT/planner" --proposer "$OUT/proposer.safetensors" \
     --scenes "${SCENES:-6000}" --clips "${CLIPS:-1000}" "${seen[@]}" --out "$OUT/stage1"
 
 # Stage 3: what it means becomes signals.
