@@ -58,8 +58,8 @@ step planner "$python" -m vitron_agent.train.average "$OUT/second/adapter" "$OUT
 step cutouts "$python" -m vitron_agent.train.data.photos "$PHOTOS" --cutouts "$CUTOUTS" --voc "$VOC" --segments "$BSDS"
 step proposer "$python" -m vitron_agent.train.proposals --size embedded --scenes 2500 --clips 700 --voc "$VOC" \
     --photos "$PHOTOS" --cutouts "$CUTOUTS" --pasted 600 --out "$OUT/proposer.safetensors"
-step stage1 "$python" -m vitron_agent.train.stage1_alignment --size embedded --adapter "$OUT/planner" --proposer "$OUT/proposer.safetensors" \
-    --scenes "${SCENES:-6000}" --clips "${CLIPS:-1000}" "${seen[@]}" --out "$OUT/stage1"
+step stage1 "$python" -m vitron_agent.train.stage1_alignment --size embedded --adapter "$OUT/planner" \
+    --proposer "$OUT/proposer.safetensors" --scenes "${SCENES:-6000}" --clips "${CLIPS:-1000}" "${seen[@]}" --out "$OUT/stage1"
 
 # Stage 3: what it means becomes signals.
 step stage3 "$python" -m vitron_agent.train.stage3_decoder --size embedded --model "$OUT/stage1/model" \

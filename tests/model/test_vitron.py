@@ -92,8 +92,8 @@ def test_rows_of_a_batch_reach_their_own_sequences():
     second = [5, *(-1 - row - count for row in range(count)), 7]
     ids = torch.tensor([first, second])
     logits = made(ids, torch.ones_like(ids), [picture, other]).logits
-    torch.testing.assert_close(logits[0], made(**batch(first), media=[picture]).logits[0], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(logits[1], made(**batch(first), media=[other]).logits[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(logits[0], made(**batch(first), media=[picture]).logits[0], rtol=1e-5, atol=3e-5)
+    torch.testing.assert_close(logits[1], made(**batch(first), media=[other]).logits[0], rtol=1e-5, atol=3e-5)
     assert not torch.allclose(logits[0, -1], logits[1, -1])
 
 

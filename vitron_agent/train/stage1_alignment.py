@@ -2,7 +2,7 @@ r"""Stage 1, alignment: what is seen becomes words of the LLM (paper App. B.4, s
 
     python -m vitron_agent.train.stage1_alignment --size debug --out /tmp/stage1       # seconds on a CPU
     python -m vitron_agent.train.stage1_alignment --size embedded --scenes 6000 --clips 1000 \
-        --features runs_output/features --out runs_output/stage1
+        --proposer runs_output/proposer.safetensors --features runs_output/features --out runs_output/stage1
 
 Captions of pictures, clips and drawings teach projector and region encoder; the LLM and its adapter are frozen. With
 ``--proposer`` (:mod:`vitron_agent.train.proposals`) things have tokens of their own; these and drawings first learn the

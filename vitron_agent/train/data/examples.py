@@ -62,7 +62,7 @@ class Eyes:
         self._folder = folder
         self._proposer = proposer
         self._eyes = _fingerprint(proposer) if proposer else ""
-        self._seen: tuple[str, Tensor | VideoFeatures] = ("", torch.empty(0))
+        self._seen: tuple[str, Tensor | VideoFeatures] | None = None
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -90,11 +90,10 @@ class Eyes:
 
     def _features(self, medium: SeenMedium, pixels: Pixels) -> Tensor | VideoFeatures:
         """Of the samples of one scene, which come one after another, the first one looks."""
-        if self._seen[0] != medium.name:
-            clip = medium.kind == "video"
+        if self._seen is None or self._seen[0] != medium.name:
             found = (
                 encode_clip(self._backbone, pixels, len(pixels), self.config.num_frames)
-                if clip
+                if medium.kind == "video"
                 else self._backbone.features(pixels)
             )
             self._seen = medium.name, found

@@ -28,6 +28,12 @@ def packed(examples: Iterable[dict[str, Any]], most: int) -> Iterator[dict[str, 
         yield _join(group)
 
 
+def common(sequences: Iterable[Sequence[int]]) -> int:
+    """How many ids all of some sequences begin with."""
+    columns = zip(*sequences, strict=False)
+    return sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, columns))
+
+
 def segments(example: dict[str, Any]) -> list[int]:
     """Which part each token belongs to: 0 is what all parts share and see, the others see it and themselves alone."""
     shared, parts = example.get("parts", (len(example["input_ids"]), ()))
@@ -55,8 +61,7 @@ def _same(ones: Sequence[Prepared], others: Sequence[Prepared]) -> bool:
 def _join(group: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if len(group) == 1:
         return group[0]
-    columns = zip(*(one["input_ids"] for one in group), strict=False)
-    shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, columns))
+    shared = common([one["input_ids"] for one in group])
     parts = [len(one["input_ids"]) - shared for one in group]
     first = group[0]
     return {

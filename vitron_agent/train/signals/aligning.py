@@ -5,7 +5,6 @@ then the signal tokens by what it kept of it (keys and values).
 """
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from transformers import DynamicCache
 
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.tools.phrases.nouns import load_nouns
+from vitron_agent.train.data.packing import common
 from vitron_agent.train.signals.phrases import Group, Phrase
 from vitron_agent.train.signals.targets import Targets
 
@@ -46,7 +46,7 @@ class SignalReader(nn.Module):
         longest = max(map(len, steps))
         ids = torch.tensor([[*step, *[0] * (longest - len(step))] for step in steps])
         mask = torch.tensor([[1] * len(step) + [0] * (longest - len(step)) for step in steps])
-        shared = _shared(steps)
+        shared = common(step[:-1] for step in steps)  # what the planner is told first, a quarter of most steps
         cache = DynamicCache()
         with self.vitron.as_planner():
             if shared:
@@ -75,12 +75,6 @@ class SignalReader(nn.Module):
                 past_key_values=cache, use_cache=True,
             ).last_hidden_state  # fmt: skip
         return found
-
-
-def _shared(steps: Sequence[Sequence[int]]) -> int:
-    """How many ids all steps begin with: what the planner is told first, a quarter of most of them."""
-    columns = zip(*(step[:-1] for step in steps), strict=False)
-    return sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, columns))
 
 
 class AlignmentLoss:
