@@ -42,7 +42,7 @@ def test_all_stages_run_on_a_tiny_llama_and_clip(checkpoints: tuple[Path, Path],
     variables = {
         "BASE": base, "BACKBONE": clip, "OUT": out, "PLANS": 6, "VITRON_CACHE": tmp_path / "cache",
         "STAGE1": f"{scenes} {SIGHT}", "STAGE2": f"{scenes} --data {plans}", "STAGE3": signals,
-        "STAGE4": f"{scenes} --data {plans}",
+        "STAGE4": f"{FEW} --scenes 9 --clips 2 --data {plans}",
         "STAGE5": "--batch 4 --layers 1 --hidden 16",
     }  # fmt: skip
     done = run("paper", **variables)
