@@ -149,7 +149,7 @@ class MediaEncoder(nn.Module):
 
     def __init__(self, config: MediaConfig, scale: float = 1.0) -> None:
         super().__init__()
-        self.config = config
+        self.sight = config  # "config" is taken: Trainer writes to it
         self.projector = Projector(config.channels, config.width, config.projector, scale)
         self.regions = RegionEncoder(config.channels, config.width)
         self.proposer = Proposer(config.channels).requires_grad_(requires_grad=False) if config.things else None
@@ -162,7 +162,7 @@ class MediaEncoder(nn.Module):
     def forward(self, items: Sequence[Prepared]) -> Tensor:
         """Tokens [n, d] of all items, in their order."""
         parameter = next(self.parameters())
-        empty = parameter.new_zeros(0, self.config.width)
+        empty = parameter.new_zeros(0, self.sight.width)
         places = [item for item in items if isinstance(item, Places)]
         drawn = [item for item in items if isinstance(item, Drawn)]
         of_places, of_drawings = iter(()), iter(())

@@ -49,12 +49,12 @@ def _looks(
     def features() -> Tensor | VideoFeatures:
         if shown.num_frames is None:
             return eyes.features(next(iter(shown.frames)))
-        return encode_clip(eyes, shown.frames, shown.num_frames, encoder.config.num_frames)
+        return encode_clip(eyes, shown.frames, shown.num_frames, encoder.sight.num_frames)
 
     def drawn(region: Region) -> Prepared:
         mask = rasterise(region, shown.width, shown.height, shown.region_masks.__getitem__)
         return prepare_region(features(), mask, region.frames)
 
-    yield name, shown.id, lambda: prepare(features(), encoder.config, encoder.proposer)
+    yield name, shown.id, lambda: prepare(features(), encoder.sight, encoder.proposer)
     for number, region in enumerate(shown.regions, start=1):
         yield f"region-{number}", f"{shown.id} {region.model_dump_json()}", partial(drawn, region)

@@ -98,7 +98,7 @@ class VitronPlanner:
         model = self.load().model
         if model.encoder is None:
             return None
-        told = answer(question, shown, model, model.encoder, self._eyes(model.encoder.config.backbone))
+        told = answer(question, shown, model, model.encoder, self._eyes(model.encoder.sight.backbone))
         return told.text if told.sure >= SURE_ENOUGH else None
 
     def _eyes(self, name: str) -> "VisionBackbone":
