@@ -45,13 +45,13 @@ from vitron_agent.tools.regions import mask_box, normalised
 from vitron_agent.train.data.segments import read_segments
 from vitron_agent.train.data.voc import read_voc
 from vitron_agent.train.masks.things import annotated, with_masks
+from vitron_agent.train.metrics.masks import edge_f, overlap
 
 KINDS = ("box", "click", "three clicks", "scribble", "coarse map")
 MAKERS = ("decoder", "grabcut")
 _MOST = 8
 _OFF = 0.03
 _CELLS, _BLUR = 24, 1.0
-_TOLERANCE = 0.0075
 
 
 @dataclass(frozen=True)
@@ -113,29 +113,6 @@ class Bench:
         if maker == "grabcut":
             return cut_mask(case.image, Hints(coarse), lambda: False)
         return self._outliner.cut(case.image, self.vision.look(case.image, case.name), Cue(rough=coarse))
-
-
-def overlap(made: MaskArray, wanted: MaskArray) -> float:
-    """Intersection over union."""
-    return float((made & wanted).sum() / max(1, (made | wanted).sum()))
-
-
-def edge_f(made: MaskArray, wanted: MaskArray) -> float:
-    """How well two outlines agree; see the module's description."""
-    radius = max(1, round(_TOLERANCE * float(np.hypot(*wanted.shape))))
-    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    one, other = _outline(made), _outline(wanted)
-    if not one.any() or not other.any():
-        return float(one.any() == other.any())
-    precision = float((one & (cv2.dilate(other.astype(np.uint8), near) > 0)).sum() / one.sum())
-    recall = float((other & (cv2.dilate(one.astype(np.uint8), near) > 0)).sum() / other.sum())
-    return 2 * precision * recall / max(precision + recall, 1e-9)
-
-
-def _outline(mask: MaskArray) -> MaskArray:
-    """The mask's pixels that touch others; not those at the picture's border only."""
-    edge: MaskArray = mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
-    return edge
 
 
 def _drawings(mask: MaskArray, random: np.random.Generator) -> dict[str, Region]:

@@ -2,6 +2,7 @@
 
     python benchmarks/seeing.py --model runs_output/stage4/model --count 100
     python benchmarks/seeing.py --model runs_output/stage4/model --split test_new    # looks that it never saw
+    python benchmarks/seeing.py --model runs_output/stage4/model --rows boxes masks
     python benchmarks/seeing.py --model runs_output/stage2/model --rows captions answers
 
 Every row is a mean over ``--count`` samples with its bootstrap 95 % interval:
@@ -13,6 +14,9 @@ Every row is a mean over ``--count`` samples with its bootstrap 95 % interval:
 - accuracy: share of the boxes that overlap the thing asked for by half or more. overlap: IoU; of clips VidSTG's vIoU.
   time: overlap of the frames. Beside them what a box in the middle, the whole picture and the middle half of the frames
   reach, and the ceiling: the truth, written as one box for all frames of a clip.
+- masks: what the box that is written becomes when the mask decoder cuts it out. gIoU: mean IoU of the masks; cIoU: all
+  their pixels together. Of clips DAVIS's J and F and their mean, in eight frames. Beside them a box in the middle as it
+  is, in clips the true mask of the first frame in all of them, and the ceiling: the true boxes, cut out.
 - sure: the planner would say it to a user: its least probable word is probable enough. Where it is sure: the same
   metrics of those texts alone.
 - recall: share of the things of a grounded text that are named, with a box that overlaps by half. named: share of its
@@ -21,33 +25,50 @@ Every row is a mean over ``--count`` samples with its bootstrap 95 % interval:
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from vitron_agent.config import Settings
+from vitron_agent.grounded import read_grounded
+from vitron_agent.messages import Box, Region
 from vitron_agent.model.encoders.backbone import load_backbone
+from vitron_agent.model.encoders.dense import DenseEncoder
+from vitron_agent.model.encoders.video import spread
 from vitron_agent.model.vitron import VitronModel
 from vitron_agent.planners.seeing import SURE_ENOUGH
+from vitron_agent.tools.backends.embedded.grounding import EmbeddedGrounding
+from vitron_agent.tools.backends.embedded.segmentation import EmbeddedSegmentation
+from vitron_agent.tools.backends.embedded.vision import Vision
+from vitron_agent.tools.base import MaskArray
+from vitron_agent.tools.image_segmentation import NotFound, Prompt
+from vitron_agent.tools.regions import rasterise
 from vitron_agent.train.data.examples import Eyes
 from vitron_agent.train.data.grounded import ground
-from vitron_agent.train.data.samples import Sample, Task
+from vitron_agent.train.data.samples import Pixels, Sample, Task
 from vitron_agent.train.data.scenes import DEFAULT, SPLITS, Media, samples
 from vitron_agent.train.metrics.answers import Majority, judge
 from vitron_agent.train.metrics.generate import write_answer
 from vitron_agent.train.metrics.grounding import baselines, ceiling, places, said
-from vitron_agent.train.metrics.intervals import Estimate, estimates
+from vitron_agent.train.metrics.intervals import Estimate, Weighted, estimates
+from vitron_agent.train.metrics.masks import edge_f, overlap
 
+_FRAMES = 8
+_CENTER = Region.box(0.25, 0.25, 0.75, 0.75)
 MAJORITY_OF = 600
 """Questions that the majority answer is learned from."""
-Row = dict[str, float]
+Row = dict[str, float | Weighted]
+Masks = list[MaskArray]
+"""Of a thing, frame by frame."""
 
 
 def caption(text: str, sample: Sample) -> Row:
@@ -70,6 +91,56 @@ def boxes(text: str, sample: Sample) -> Row:
     return {**row, "unreadable": said(text, sample).unread}
 
 
+def masks(text: str, sample: Sample) -> Row:
+    kind = sample.media[0].kind
+    pixels = sample.media[0].load()
+    frames = {0: pixels} if kind == "image" else {at: pixels[at] for at in spread(len(pixels), _FRAMES)}
+    cut = partial(_cut, sample.media[0].name, frames)
+    wanted = [_union([thing.masks[at] for thing in sample.things if at in thing.masks], frames[at]) for at in frames]
+    written = [region for mention in read_grounded(text).mentions for region in mention.regions]
+    made = {
+        "": [cut(at, [one.bounds for one in written if _holds(one, at)]) for at in frames],
+        ", center box": [rasterise(_CENTER, shown.shape[1], shown.shape[0]) for shown in frames.values()],
+        ", ceiling": [cut(at, [thing.boxes[at] for thing in sample.things if at in thing.boxes]) for at in frames],
+    }
+    if kind == "video":
+        first = next(mask for mask in wanted if mask.any())
+        made[", first mask copied"] = [first] * len(frames)
+    worth = _tracked if kind == "video" else _still
+    return {f"{metric}{who}": value for who, masks in made.items() for metric, value in worth(masks, wanted).items()}
+
+
+def _still(made: Masks, wanted: Masks) -> Row:
+    [mask], [true] = made, wanted
+    return {"gIoU": overlap(mask, true), "cIoU": Weighted(overlap(mask, true), float((mask | true).sum()))}
+
+
+def _tracked(made: Masks, wanted: Masks) -> Row:
+    j = fmean(map(overlap, made, wanted))
+    f = fmean(map(edge_f, made, wanted))
+    return {"J&F": (j + f) / 2, "J": j, "F": f}
+
+
+def _cut(name: str, frames: Mapping[int, Pixels], at: int, boxes: Sequence[Box]) -> MaskArray:
+    prompts = [Prompt(regions=(Region.box(*box),)) for box in boxes]
+    found = [_decoder().segment(frames[at], prompt, image_id=f"{name}/{at}") for prompt in prompts]
+    return _union([one.mask for one in found if not isinstance(one, NotFound)], frames[at])
+
+
+def _union(masks: Masks, shown: Pixels) -> MaskArray:
+    return np.any([np.zeros(shown.shape[:2], np.bool_), *masks], axis=0)
+
+
+def _holds(region: Region, frame: int) -> bool:
+    first, last = region.frames or (frame, frame)
+    return region.kind == "box" and first <= frame <= last
+
+
+@cache
+def _decoder() -> EmbeddedSegmentation:
+    return EmbeddedSegmentation(EmbeddedGrounding(Vision(DenseEncoder(Settings.load().cache, remember=1))))
+
+
 def grounded_caption(text: str, sample: Sample) -> Row:
     worth = said(text, sample)
     return {"recall": worth.recall, "named": worth.named, "unreadable": worth.unread, **caption(text, sample)}
@@ -83,6 +154,7 @@ ROWS: Mapping[str, tuple[Task, Callable[[Sample], Sample], Callable[[str, Sample
     "captions": (Task.CAPTION, lambda sample: sample, caption),
     "answers": (Task.QUESTION, lambda sample: sample, answer),
     "boxes": (Task.REFERRING, ground, boxes),
+    "masks": (Task.REFERRING, ground, masks),
     "grounded captions": (Task.GROUNDED_CAPTION, ground, grounded_caption),
     "grounded answers": (Task.QUESTION, ground, grounded_answer),
 }

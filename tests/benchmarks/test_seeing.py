@@ -12,6 +12,17 @@ from tests.train.data.test_examples import CONFIG, TwoFeatures
 from vitron_agent.model.answering import Answer
 from vitron_agent.model.saved import VitronConfig
 from vitron_agent.model.vitron import VitronModel
+from vitron_agent.tools.image_segmentation import Prompt, Segmentation
+from vitron_agent.tools.regions import rasterise
+
+
+class Rectangles:
+    """Cuts out what is drawn, as it is drawn."""
+
+    def segment(self, image, prompt: Prompt, *, image_id: str) -> Segmentation:
+        assert image_id
+        [box] = prompt.regions
+        return Segmentation(rasterise(box, image.shape[1], image.shape[0]))
 
 
 @pytest.fixture
@@ -19,6 +30,7 @@ def seeing(load_benchmark: Callable[[str], ModuleType], monkeypatch: pytest.Monk
     module = load_benchmark("seeing")
     monkeypatch.setattr(module, "load_backbone", lambda *_: TwoFeatures())
     monkeypatch.setattr(module, "MAJORITY_OF", 20)
+    monkeypatch.setattr(module, "_decoder", Rectangles)
     return module
 
 
@@ -35,7 +47,7 @@ def test_a_random_model_knows_nothing(seeing: ModuleType, model: list[str], caps
     seeing.main([*model, "--tokens", "12", "--json"])
     report = json.loads(capsys.readouterr().out)
     scores = report["scores"]
-    assert [len(texts) for texts in report["texts"].values()] == [2] * 10
+    assert [len(texts) for texts in report["texts"].values()] == [2] * 12
     assert scores.keys() == {*report["texts"], *(f"{row}, where sure" for row in report["texts"])}
     assert all(0 < sure <= 1 for row in report["sure"].values() for sure in row)
     assert scores["captions, pictures"]["exact"]["mean"] == 0
@@ -43,6 +55,8 @@ def test_a_random_model_knows_nothing(seeing: ModuleType, model: list[str], caps
     assert (
         0 < scores["boxes, clips"]["overlap, center box"]["mean"] < scores["boxes, clips"]["overlap, ceiling"]["mean"]
     )
+    assert scores["masks, pictures"]["gIoU"]["mean"] == scores["masks, pictures"]["cIoU"]["mean"] == 0
+    assert scores["masks, clips"]["J&F"]["mean"] < scores["masks, clips"]["J&F, ceiling"]["mean"]
     seeing.main([*model, "--tokens", "2"])
     assert "contradicts" in capsys.readouterr().out
 
@@ -69,3 +83,6 @@ def test_who_says_what_is_so_is_right(
     assert scores["boxes, clips"]["overlap"]["mean"] == pytest.approx(
         scores["boxes, clips"]["overlap, ceiling"]["mean"], abs=0.02
     )
+    exactly_its_boxes = pytest.approx(scores["masks, pictures"]["gIoU, ceiling"]["mean"], abs=0.02)
+    assert scores["masks, pictures"]["gIoU"]["mean"] == exactly_its_boxes
+    assert scores["masks, pictures"]["gIoU"]["mean"] > scores["masks, pictures"]["gIoU, center box"]["mean"]

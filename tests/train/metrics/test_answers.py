@@ -10,7 +10,7 @@ from vitron_agent.train.data.grounded import ground
 from vitron_agent.train.data.samples import Task
 from vitron_agent.train.data.scenes import Media, samples
 from vitron_agent.train.metrics.answers import Majority, judge, short
-from vitron_agent.train.metrics.intervals import estimate, estimates
+from vitron_agent.train.metrics.intervals import Weighted, estimate, estimates
 
 
 @pytest.mark.parametrize("media", ["image", "video"])
@@ -64,3 +64,11 @@ def test_every_metric_gets_its_interval():
     made = estimates([{"one": 0.0, "other": 1.0}, {"one": 1.0, "other": 1.0}])
     assert (made["one"].mean, made["other"].mean, made["one"].count) == (0.5, 1, 2)
     assert estimates([]) == {}
+
+
+def test_what_weighs_twice_counts_as_if_it_were_there_twice():
+    weighed = estimate([Weighted(0.0, 1), Weighted(0.9, 2), Weighted(0.5, 0)])
+    assert weighed.mean == pytest.approx(estimate([0.0, 0.9, 0.9]).mean)
+    assert weighed.low <= weighed.mean <= weighed.high
+    alike = [0.2, 0.4, 0.9]
+    assert estimate([Weighted(value, 4) for value in alike]) == estimate(alike)
