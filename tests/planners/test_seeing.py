@@ -8,6 +8,7 @@ import torch
 
 from tests.model.test_answering import folders  # noqa: F401 - a fixture
 from vitron_agent.messages import Region
+from vitron_agent.model.encoders.familiar import Familiar
 from vitron_agent.model.llm import LanguageModel
 from vitron_agent.planners.base import SeeingPlanner, Shown
 from vitron_agent.planners.seeing import answer
@@ -87,3 +88,19 @@ def test_the_planner_answers_what_it_is_sure_of_with_weights_that_see(folders, t
     assert planner.answer("what is this?", picture(1)) is None
     blind_base, blind = tiny.folders(tmp_path / "blind")
     assert VitronPlanner(adapter=blind, base=blind_base).answer("what is this?", picture(1)) is None
+
+
+def test_about_pictures_of_another_kind_it_says_nothing_and_looks_once(folders, monkeypatch):  # noqa: F811
+    base, seeing = folders
+    planner = VitronPlanner(adapter=seeing, base=base)
+    planner._backbone = eyes = Eyes()
+    monkeypatch.setattr("vitron_agent.planners.seeing.SURE_ENOUGH", 0.0)
+    encoder = planner.load().model.encoder
+    encoder.familiar = Familiar(eyes.channels, 1)
+    assert [planner.answer("what is this?", picture(1)) for _ in range(3)] == [None] * 3
+    assert eyes.looks == 1
+    pixels = [torch.rand(eyes.channels) for _ in range(20)]
+    encoder.familiar.learn(
+        torch.stack([*pixels, *[eyes.features(next(iter(picture(2).frames))).mean(dim=(1, 2))] * 20])
+    )
+    assert planner.answer("what is this?", picture(2)) is not None

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from vitron_agent.model.encoders.backbone import pooled
+from vitron_agent.model.encoders.familiar import Familiar
 from vitron_agent.model.encoders.proposals import Proposer, follow
 from vitron_agent.model.encoders.region import RegionEncoder, mask_pooled, shape_of
 from vitron_agent.model.encoders.video import VideoFeatures
@@ -41,6 +42,8 @@ class MediaConfig(BaseModel):
             clip as many tokens as a picture.
         things: At most so many things have tokens of their own behind those of the grid, from left to right: one in a
             picture; in a clip three, at its first, middle and last sight. 0 = the grid alone, as in the paper.
+        familiar: k, directions of :class:`vitron_agent.model.encoders.familiar.Familiar`; 0 = whatever is shown, the
+            model may be asked about it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +57,7 @@ class MediaConfig(BaseModel):
     num_frames: int = Field(default=8, gt=0)
     temporal: Literal["frames", "mean"] = "frames"
     things: int = Field(default=0, ge=0)
+    familiar: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,9 @@ def prepare_region(
 
 
 class MediaEncoder(nn.Module):
-    """The trainable half of seeing: projector and region encoder; and, frozen by then, what finds things.
+    """The trainable half of seeing: projector and region encoder.
+
+    And, frozen by then, what finds things; and what knows the pictures that it may be asked about.
 
     Args:
         config: The sizes.
@@ -153,6 +159,7 @@ class MediaEncoder(nn.Module):
         self.projector = Projector(config.channels, config.width, config.projector, scale)
         self.regions = RegionEncoder(config.channels, config.width)
         self.proposer = Proposer(config.channels).requires_grad_(requires_grad=False) if config.things else None
+        self.familiar = Familiar(config.channels, config.familiar) if config.familiar else None
 
     @property
     def learned(self) -> tuple[nn.Module, ...]:

@@ -25,6 +25,7 @@ from vitron_agent.model.adapter import (
     save_adapter,
 )
 from vitron_agent.model.base import load_base
+from vitron_agent.model.encoders.familiar import Familiar
 from vitron_agent.model.encoders.proposals import Proposer
 from vitron_agent.model.media import MediaConfig, MediaEncoder, Prepared
 from vitron_agent.model.saved import SEEING, VitronConfig, load_parts, read_config, save_parts
@@ -105,6 +106,19 @@ class VitronModel(
         """
         self.llm = add_seeing(self.llm, **lora)
         self.planner = folder
+
+    def add_familiar(self, directions: int) -> Familiar:
+        """Gives it a knowledge of the pictures that it may be asked about, which has yet to be learned.
+
+        Args:
+            directions: k, of :class:`vitron_agent.model.encoders.familiar.Familiar`.
+        """
+        sight = self.sight.model_copy(update={"familiar": directions})
+        assert self.media is not None
+        self.vitron_config = self.vitron_config.model_copy(update={"media": sight})
+        self.media.sight = sight
+        self.media.familiar = Familiar(sight.channels, directions)
+        return self.media.familiar
 
     def as_planner(self) -> AbstractContextManager[Any]:
         """In its scope the LLM writes, and signals, as the planner does: without a second LoRA, if it has one."""

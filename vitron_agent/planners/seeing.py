@@ -19,6 +19,10 @@ SURE_ENOUGH = 0.8
 """An answer is given if its least probable word is at least so probable."""
 
 
+class Unfamiliar(Exception):
+    """The picture or clip is of no kind that the model learned from."""
+
+
 def answer(question: str, shown: Shown, model: LanguageModel, encoder: MediaEncoder, eyes: VisionBackbone) -> Answer:
     """Answers in the words of the model's training.
 
@@ -28,6 +32,9 @@ def answer(question: str, shown: Shown, model: LanguageModel, encoder: MediaEnco
         model: With the LoRA for what is seen, if it has one.
         encoder: The model's own.
         eyes: The backbone that the encoder belongs to.
+
+    Raises:
+        Unfamiliar: The model would invent.
     """
     name = "image-1" if shown.num_frames is None else "video-1"  # as in training: one medium, new in the conversation
     regions = tuple(region.model_copy(update={"source": None}) for region in shown.regions)
@@ -55,6 +62,11 @@ def _looks(
         mask = rasterise(region, shown.width, shown.height, shown.region_masks.__getitem__)
         return prepare_region(features(), mask, region.frames)
 
-    yield name, shown.id, lambda: prepare(features(), encoder.sight, encoder.proposer)
+    def look() -> Prepared:
+        if encoder.familiar and not encoder.familiar.knows(features()):
+            raise Unfamiliar
+        return prepare(features(), encoder.sight, encoder.proposer)
+
+    yield name, shown.id, look
     for number, region in enumerate(shown.regions, start=1):
         yield f"region-{number}", f"{shown.id} {region.model_dump_json()}", partial(drawn, region)

@@ -3,6 +3,7 @@
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FOUR_NUMBERS = re.compile(r"(?:\d[^\d]+){3}\d", re.DOTALL)
+_REMEMBERED = 1000
 
 
 class VitronPlanner:
@@ -46,6 +48,7 @@ class VitronPlanner:
         self._loading = threading.Lock()
         self._decoder: PlanDecoder | None = None
         self._backbone: VisionBackbone | None = None
+        self._unfamiliar: deque[str] = deque(maxlen=_REMEMBERED)  # so that each is looked at once
 
     def plan(self, request: PlanRequest, on_token: Callable[[str], None] | None = None) -> Plan:
         """Plans; blocking. ``on_token`` receives the plan's text, or the answer, as it is written.
@@ -88,17 +91,21 @@ class VitronPlanner:
     def answer(self, question: str, shown: Shown) -> str | None:
         """What its LLM sees of what is asked, in the words of its training.
 
-        None where it is not sure, or its adapter does not see.
+        None where it is not sure, the picture is of no kind that it learned from, or its adapter does not see.
 
         Raises:
             WeightsError: The weights are missing and cannot be fetched; says how to get them.
         """
-        from vitron_agent.planners.seeing import SURE_ENOUGH, answer
+        from vitron_agent.planners.seeing import SURE_ENOUGH, Unfamiliar, answer
 
         model = self.load().model
-        if model.encoder is None:
+        if model.encoder is None or shown.id in self._unfamiliar:
             return None
-        told = answer(question, shown, model, model.encoder, self._eyes(model.encoder.sight.backbone))
+        try:
+            told = answer(question, shown, model, model.encoder, self._eyes(model.encoder.sight.backbone))
+        except Unfamiliar:
+            self._unfamiliar.append(shown.id)
+            return None
         return told.text if told.sure >= SURE_ENOUGH else None
 
     def _eyes(self, name: str) -> "VisionBackbone":
