@@ -12,7 +12,7 @@
 #     BSDS      BSDS500, human segments
 #     OUT       everything that is made; default: runs_output/embedded
 #
-# The products are OUT/stage4/model, which goes to vitron_agent/model/adapters/planner, and
+# The products are OUT/familiar/model, which goes to vitron_agent/model/adapters/planner, and
 # OUT/stage3/grounding_signals.safetensors, which goes to vitron_agent/tools/backends/embedded/weights. Word channel and
 # mask decoder are trained apart (docs/grounding.md). The planner that ships was trained with the data of earlier
 # commits, which docs/training.md names: today's data make another one.
@@ -71,3 +71,4 @@ step stage2 "${stage2[@]}" --model "$OUT/stage3/model" --seeing-rank "${SEEING_R
 step stage4 "$python" -m vitron_agent.train.stage4_grounding --size embedded --model "$OUT/stage2/model" \
     --data "$OUT/first.jsonl" "${held_out[@]}" --scenes "${GROUNDED_SCENES:-9000}" --clips "${GROUNDED_CLIPS:-4500}" \
     "${seen[@]}" --out "$OUT/stage4"
+step familiar "$python" -m vitron_agent.train.familiar --model "$OUT/stage4/model" --others "$PHOTOS" --out "$OUT/familiar"

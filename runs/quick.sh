@@ -7,7 +7,8 @@
 # It shows that everything runs, and how the stages hang together; six steps teach nothing. The base is the one that
 # ships; fetch it first: vitron pull embedded. Stage 3 needs WordNet 3.0 (Debian: wordnet-base).
 #
-#     OUT/stage1/model   projector and region encoder; the LLM is frozen
+#     OUT/proposer.safetensors: where things are
+#     OUT/stage1/model   projector and region encoder, words first; the LLM is frozen
 #     OUT/stage2/model   plans with something to look at, and answers
 #     OUT/stage3/model   signal heads; grounding_signals.safetensors beside it is grounding's adapter
 #     OUT/stage4/model   answers that say where things are
@@ -25,8 +26,10 @@ few=(--size debug --stop-after "${STEPS:-6}" --features "$OUT/features")
 pictures=(${PHOTOS:+--photos "$PHOTOS"} ${VOC:+--voc "$VOC"})
 [[ ${#pictures[@]} -gt 0 ]] || pictures=(--scenes 3)
 
-step stage1 "$python" -m vitron_agent.train.stage1_alignment "${few[@]}" --scenes 24 --clips 4 \
-    --out "$OUT/stage1"
+step proposer "$python" -m vitron_agent.train.proposals --size debug --stop-after "${STEPS:-6}" --scenes 8 --clips 2 \
+    --out "$OUT/proposer.safetensors"
+step stage1 "$python" -m vitron_agent.train.stage1_alignment "${few[@]}" --proposer "$OUT/proposer.safetensors" \
+    --word-epochs 1 --scenes 24 --clips 4 --out "$OUT/stage1"
 step stage2 "$python" -m vitron_agent.train.stage2_invocation "${few[@]}" --model "$OUT/stage1/model" \
     --scenes 12 --clips 4 --out "$OUT/stage2"
 step stage3 "$python" -m vitron_agent.train.stage3_decoder --size debug --model "$OUT/stage2/model" \
