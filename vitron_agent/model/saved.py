@@ -58,18 +58,18 @@ def read_config(folder: Path) -> VitronConfig:
 
 def save_parts(parts: Mapping[str, nn.Module], config: VitronConfig, folder: Path) -> None:
     """Writes the configuration, and what was trained beside the LLM, by name, in float16."""
-    tensors = {
-        f"{name}.{key}": tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, part in parts.items()
-        for key, tensor in part.state_dict().items()
-    }
+    tensors = {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in _halved(part).items()}
     save_file(tensors, folder / MODULES, metadata={"format": "pt"})
     save_config(config, folder)
 
 
 def save_part(part: nn.Module, path: Path) -> None:
     """Writes one part in a file of its own, for :func:`load_part`."""
-    save_file({name: tensor.detach().cpu().half().contiguous() for name, tensor in part.state_dict().items()}, path)
+    save_file(_halved(part), path)
+
+
+def _halved(part: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in part.state_dict().items()}
 
 
 def load_part(part: nn.Module, path: Path) -> None:

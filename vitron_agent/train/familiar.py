@@ -13,10 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from vitron_agent.config import Settings
@@ -25,6 +22,7 @@ from vitron_agent.model.encoders.backbone import VisionBackbone, load_backbone
 from vitron_agent.model.encoders.familiar import pooled_look
 from vitron_agent.model.encoders.video import encode_clip
 from vitron_agent.model.vitron import VitronModel
+from vitron_agent.train.data.readers.media import read_picture
 from vitron_agent.train.data.samples import Sample, Task
 from vitron_agent.train.data.scenes import samples
 
@@ -70,13 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stderr.write(f"known up to a distance of {float(familiar.limit):.2f}; model in {options.out / 'model'}\n")
     if options.others:
         paths = sorted(options.others.glob("*.jpg"))
-        knows = [familiar.knows(backbone.features(_read(path))) for path in track(paths, "others")]
+        knows = [familiar.knows(backbone.features(read_picture(path))) for path in track(paths, "others")]
         sys.stderr.write(f"takes {sum(knows)} of {len(knows)} others for its own\n")
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 if __name__ == "__main__":

@@ -66,5 +66,4 @@ class Familiar(nn.Module):
 
 def pooled_look(seen: Tensor | VideoFeatures) -> Tensor:
     """Features [c] of a picture [c, h, w] or clip, averaged over space and time."""
-    maps = seen.maps if isinstance(seen, VideoFeatures) else seen[None]
-    return maps.float().mean(dim=(0, 2, 3))
+    return (seen.mean() if isinstance(seen, VideoFeatures) else seen).float().mean(dim=(1, 2))

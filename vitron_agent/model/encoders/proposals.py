@@ -147,7 +147,12 @@ def _middles(boxes: Tensor) -> Tensor:
 
 def overlaps(some: Tensor, others: Tensor) -> Tensor:
     """Intersection over union [n, m] of boxes [n, 4] and [m, 4]."""
-    inner = (torch.minimum(some[:, None, 2:], others[:, 2:]) - torch.maximum(some[:, None, :2], others[:, :2])).clamp(0)
-    shared = inner.prod(dim=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clamp(0).prod(dim=1) for boxes in (some, others)]
-    return shared / (areas[0][:, None] + areas[1] - shared).clamp(min=1e-9)
+    return overlap(some[:, None], others)
+
+
+def overlap(one: Tensor, other: Tensor) -> Tensor:
+    """Intersection over union [...] of boxes [..., 4], pair by pair."""
+    inner = (torch.minimum(one[..., 2:], other[..., 2:]) - torch.maximum(one[..., :2], other[..., :2])).clamp(0)
+    shared = inner.prod(dim=-1)
+    first, second = ((boxes[..., 2:] - boxes[..., :2]).clamp(0).prod(dim=-1) for boxes in (one, other))
+    return shared / (first + second - shared).clamp(min=1e-9)

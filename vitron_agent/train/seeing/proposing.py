@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vitron_agent.model.encoders.backbone import VisionBackbone
+from vitron_agent.model.encoders.proposals import overlap
 from vitron_agent.model.encoders.video import spread
 from vitron_agent.train.data.samples import Sample, Thing
 from vitron_agent.train.data.voc import Photo
@@ -106,11 +107,7 @@ def loss(model: Any, inputs: dict[str, Any], _: Tensor | int | None = None) -> T
     if not bool(inside.any()):
         return belongs
     found, wanted = boxes[inside], inputs["boxes"][inside]
-    inner = (torch.minimum(found[:, 2:], wanted[:, 2:]) - torch.maximum(found[:, :2], wanted[:, :2])).clamp(0)
-    shared = inner.prod(dim=1)
-    either = sum((box[:, 2:] - box[:, :2]).clamp(0).prod(dim=1) for box in (found, wanted)) - shared
-    total: Tensor = belongs + (1 - shared / either.clamp(min=1e-6)).mean() + 5 * functional.l1_loss(found, wanted)
-    return total
+    return belongs + (1 - overlap(found, wanted)).mean() + 5 * functional.l1_loss(found, wanted)
 
 
 def _area(box: tuple[float, float, float, float]) -> float:
